@@ -23,12 +23,19 @@ export class Floors {
   private readonly rates = new Map<string, number>();
   private arrays = { a: new Float32Array(0), y: new Float32Array(0) };
 
-  /** The least time that `work` can take on the pool as it is set now. Measures the rates again, for a few milliseconds each. */
-  refresh(work: Work, threads: number): Floor {
-    const { flops = 0, exps = 0, bytes = 0 } = work;
-    const forFlops = flops && flops / this.compute('fma', 2, threads);
-    const forExps = exps && exps / this.compute('exp2', 1, threads);
-    const forBytes = bytes && bytes / Math.max(this.copy(workingSet(bytes), false, threads), this.copy(workingSet(bytes), true, threads));
+  /** Measures the rates that `work` depends on once more, for a few milliseconds each, on the pool as it is set now. */
+  refresh(work: Work, threads: number): void {
+    if (work.flops) this.compute('fma', 2, threads);
+    if (work.exps) this.compute('exp2', 1, threads);
+    if (work.bytes) for (const streaming of [false, true]) this.copy(workingSet(work.bytes), streaming, threads);
+  }
+
+  /** The least time that `work` can take, by the rates known so far. */
+  at({ flops = 0, exps = 0, bytes = 0 }: Work, threads: number): Floor {
+    const rate = (key: string) => this.rates.get(`${key} ${threads}`) ?? Number.NaN;
+    const forFlops = flops && flops / rate('fma');
+    const forExps = exps && exps / rate('exp2');
+    const forBytes = bytes && bytes / Math.max(rate(`copy ${workingSet(bytes)} false`), rate(`copy ${workingSet(bytes)} true`));
     if (forBytes > forFlops + forExps) return { seconds: forBytes, bound: 'GB/s' };
     return { seconds: forFlops + forExps, bound: forExps > forFlops ? 'Gexp/s' : 'GFLOP/s' };
   }

@@ -22,6 +22,7 @@ export class Peer {
   private lines: Interface;
   private waiting: ((answer: Answer) => void) | undefined;
   private lastWords = '';
+  private ended = false;
 
   private constructor(private readonly child: ChildProcess) {
     this.lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
@@ -30,7 +31,11 @@ export class Peer {
       this.lastWords = String(text).trim().split('\n').at(-1)?.slice(0, 200) ?? '';
     });
     child.on('error', (error) => this.settle({ unavailable: error.message }));
-    child.on('close', () => this.settle({ unavailable: this.lastWords || 'it ended', error: `the peer ended: ${this.lastWords}` }));
+    child.stdin?.on('error', () => {}); // a write to a peer that just ended; 'close' tells
+    child.on('close', () => {
+      this.ended = true;
+      this.settle({ unavailable: this.lastWords || 'it ended', error: `it ended: ${this.lastWords}` });
+    });
   }
 
   /** The peer, or why it cannot be had. */
@@ -44,6 +49,7 @@ export class Peer {
 
   /** Wall times of single calls; undefined where the peer does not know the op. */
   async measure(shape: PeerShape, threads: number, milliseconds: number): Promise<number[] | undefined> {
+    if (this.ended) throw new Error(`it ended: ${this.lastWords}`);
     this.child.stdin?.write(`${JSON.stringify({ shape, threads, milliseconds, minimum: 1 })}\n`);
     const { seconds, unknown, error } = await this.answer();
     if (seconds || unknown) return seconds;
