@@ -154,5 +154,5 @@ async function main(): Promise<void> {
 
 await main().catch((error: Error) => {
   process.stderr.write(`${error.message}\n`);
-  process.exit(1);
+  process.exitCode = 1;
 });
