@@ -1,6 +1,6 @@
-// What a benchmark is, and how one is timed.
+// What a benchmark is, and how one is timed. main.ts runs them.
 //
-// bench/<name>.bench.ts default-exports a list of cases. A case says what it computes (`work`), so that the harness can tell how
+// bench/<name>.bench.ts default-exports a list of cases (unary.bench.ts is the pattern; passes.ts makes the functions to time). A case says what it computes (`work`), so that the harness can tell how
 // far it is from the machine's floor, and what the same shape is called for the peers (`peers`), so that it can tell how far it is
 // from others. Ours, the floors and the peers are measured in one run, alternating: absolute times on a shared machine drift,
 // ratios within one run hold. A timing never fails the run.
@@ -8,7 +8,10 @@ import type { PeerShape } from './peer_shapes.js';
 
 /** What one call must do at least. The floor time is max(flops / FMA rate + exps / exp rate, bytes / copy rate). */
 export interface Work {
-  /** Floating-point operations beside the exponentials; a fused multiply-add counts two. */
+  /**
+   * Floating-point operations beside the exponentials. A fused multiply-add counts two, and so does a multiplication or an
+   * addition that nothing can be fused with: it takes the same place in the processor.
+   */
   flops?: number;
   /** Exponentials (also those inside softplus, sigmoid, SiLU, softmax). */
   exps?: number;

@@ -1,6 +1,6 @@
 // Where and on what a result was measured.
 import { execFileSync } from 'node:child_process';
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { runtimeInfo } from '../src/native/device.js';
 
 export interface Machine {
@@ -9,6 +9,8 @@ export interface Machine {
   isa: string;
   node: string;
   platform: string;
+  /** Processes that wanted to run in the minute before: above a few tenths, best times say more than medians. */
+  load: number;
 }
 
 export function machine(): Machine {
@@ -18,6 +20,7 @@ export function machine(): Machine {
     isa: runtimeInfo().isa,
     node: process.version,
     platform: `${process.platform}-${process.arch}`,
+    load: Number(loadavg()[0]?.toFixed(2)),
   };
 }
 

@@ -1,5 +1,5 @@
 // npm run bench [-- name ...] [--case text] [--json] [--quick] [--no-peers] [--threads 1,2]
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -137,7 +137,8 @@ async function main(): Promise<void> {
   };
   const on = machine();
   const floors = describeFloors(plan.floors, plan.threads);
-  log(`${on.cpu}, ${on.cores} cores, ${on.isa}, node ${on.node}`);
+  log(`${on.cpu}, ${on.cores} cores, ${on.isa}, node ${on.node}, load ${on.load}`);
+  if (on.load > 0.7) log('others are using this machine: the best times, in brackets, say more than the medians');
   for (const rates of floors) log(`floors: ${Object.entries(rates).map(([what, value]) => `${what} ${value}`).join(', ')}`);
 
   for (const { name, cases } of benches) {
@@ -147,6 +148,7 @@ async function main(): Promise<void> {
     if (failures > 0) process.exitCode = 1;
     if (!values.json || failures > 0) continue;
     const result = { name, date: new Date().toISOString(), commit: commit(root), machine: on, floors, cases: records };
+    mkdirSync(join(root, 'bench', 'results'), { recursive: true });
     writeFileSync(join(root, 'bench', 'results', `${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
   }
   for (const peer of plan.peers) peer.stop();
