@@ -89,7 +89,8 @@ export class Samples {
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  const [below = Number.NaN, above = below] = sorted.length % 2 === 1 ? [sorted[middle]] : sorted.slice(middle - 1, middle + 1);
+  return (below + above) / 2;
 }
 
 // Seconds. A sample shorter than this is lost in the clock's and the loop's own cost.

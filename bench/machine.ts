@@ -26,7 +26,8 @@ export function machine(): Machine {
 
 /** The commit that is checked out, with a plus where tracked files beside the results differ from it. */
 export function commit(root: string): string {
-  const git = (...words: string[]) => execFileSync('git', words, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  const git = (...words: string[]) =>
+    execFileSync('git', words, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   try {
     const changed = git('status', '--porcelain', '--untracked-files=no', '--', '.', ':!bench/results') !== '';
     return git('rev-parse', '--short=12', 'HEAD') + (changed ? '+' : '');

@@ -87,7 +87,18 @@ async function runBench(cases: readonly BenchCase[], plan: Plan): Promise<{ reco
   }
   if (timedResults.length > 0) log(timedTable(timedResults, plan.floors));
   if (figures.length > 0) log(figureTable(figures, median));
-  return { records: [...timedResults.map((result) => timedRecord(result, plan.floors)), ...figures.map((result) => figureRecord(result, median))], failures };
+  return {
+    records: [...timedResults.map((result) => timedRecord(result, plan.floors)), ...figures.map((result) => figureRecord(result, median))],
+    failures,
+  };
+}
+
+/** One line per case, so that a later run differs from this one readably. */
+function save(folder: string, name: string, head: object, records: readonly object[]): void {
+  const lines = [...Object.entries({ name, ...head }).map(([key, value]) => `"${key}": ${JSON.stringify(value)}`), '"cases": ['];
+  const cases = records.map((record) => JSON.stringify(record)).join(',\n');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, `${name}.json`), `{\n${lines.join(',\n')}\n${cases}\n]\n}\n`);
 }
 
 function describeFloors(floors: Floors, threads: number[]): Record<string, number>[] {
@@ -115,7 +126,9 @@ async function main(): Promise<void> {
   }
   const folder = dirname(fileURLToPath(import.meta.url));
   const root = packageRoot();
-  const known = readdirSync(folder).flatMap((file) => (file.endsWith('.bench.js') ? [file.slice(0, -'.bench.js'.length)] : [])).sort();
+  const known = readdirSync(folder)
+    .flatMap((file) => (file.endsWith('.bench.js') ? [file.slice(0, -'.bench.js'.length)] : []))
+    .sort();
   const unknown = positionals.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw new Error(`no benchmark ${unknown.join(', ')}; there are ${known.join(', ')}\n${usage}`);
   if (values.json && (values.case || values.quick)) throw new Error(`--json keeps whole runs only\n${usage}`);
@@ -139,7 +152,12 @@ async function main(): Promise<void> {
   const floors = describeFloors(plan.floors, plan.threads);
   log(`${on.cpu}, ${on.cores} cores, ${on.isa}, node ${on.node}, load ${on.load}`);
   if (on.load > 0.7) log('others are using this machine: the best times, in brackets, say more than the medians');
-  for (const rates of floors) log(`floors: ${Object.entries(rates).map(([what, value]) => `${what} ${value}`).join(', ')}`);
+  for (const rates of floors)
+    log(
+      `floors: ${Object.entries(rates)
+        .map(([what, value]) => `${what} ${value}`)
+        .join(', ')}`,
+    );
 
   for (const { name, cases } of benches) {
     if (cases.length === 0) continue;
@@ -147,9 +165,7 @@ async function main(): Promise<void> {
     const { records, failures } = await runBench(cases, plan);
     if (failures > 0) process.exitCode = 1;
     if (!values.json || failures > 0) continue;
-    const result = { name, date: new Date().toISOString(), commit: commit(root), machine: on, floors, cases: records };
-    mkdirSync(join(root, 'bench', 'results'), { recursive: true });
-    writeFileSync(join(root, 'bench', 'results', `${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
+    save(join(root, 'bench', 'results'), name, { date: new Date().toISOString(), commit: commit(root), machine: on, floors }, records);
   }
   for (const peer of plan.peers) peer.stop();
 }

@@ -12,7 +12,13 @@ const PATIENCE = 120; // seconds for one answer
 // Each peer: its label, and the commands to try in turn.
 const commands: [string, string[][]][] = [
   ['onnxruntime', [[process.execPath, 'onnx_peer.mjs']]],
-  ['torch', [['python3', 'torch_peer.py'], ['/usr/bin/python3', 'torch_peer.py']]],
+  [
+    'torch',
+    [
+      ['python3', 'torch_peer.py'],
+      ['/usr/bin/python3', 'torch_peer.py'],
+    ],
+  ],
   ['openblas', [['python3', 'openblas_peer.py', 'system']]],
   ['openblas in numpy', [['python3', 'openblas_peer.py', 'numpy']]],
 ];

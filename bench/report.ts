@@ -70,7 +70,9 @@ export function timedTable(results: readonly TimedResult[], floors: Floors): str
         duration(ours.best),
         duration(ours.cpu),
         rate(work, floor, ours.median),
-        floor.seconds > 0 ? `${percent(share)} (${percent(floor.seconds / ours.best)})${goal === undefined ? '' : ` of ${percent(goal)}`}` : '-',
+        floor.seconds > 0
+          ? `${percent(share)} (${percent(floor.seconds / ours.best)})${goal === undefined ? '' : ` of ${percent(goal)}`}`
+          : '-',
         index === 0 ? '' : times(first.ours.median / ours.median),
         ...compared,
       ]);
@@ -82,7 +84,12 @@ export function timedTable(results: readonly TimedResult[], floors: Floors): str
 export function figureTable(results: readonly FigureResult[], median: (values: readonly number[]) => number): string {
   const rows = [['figure', 'median', 'best', 'goal']];
   for (const { name, unit, goal, values } of results) {
-    rows.push([name, `${digits(median(values))} ${unit}`, `${digits(Math.min(...values))} ${unit}`, goal === undefined ? '-' : `<= ${goal} ${unit}`]);
+    rows.push([
+      name,
+      `${digits(median(values))} ${unit}`,
+      `${digits(Math.min(...values))} ${unit}`,
+      goal === undefined ? '-' : `<= ${goal} ${unit}`,
+    ]);
   }
   return table(rows);
 }

@@ -17,7 +17,15 @@ const axes = (name, ...list) => constant(name, [list.length], BigInt64Array.from
 /** A graph of one node: { inputs, outputs } are lists of [name, dims]. */
 function single(type, inputs, outputs, attributes, constants = [], domain = '') {
   const names = [...inputs.map(([name]) => name), ...constants.map(([name]) => name)];
-  const nodes = [node(type, names, outputs.map(([name]) => name), attributes, domain)];
+  const nodes = [
+    node(
+      type,
+      names,
+      outputs.map(([name]) => name),
+      attributes,
+      domain,
+    ),
+  ];
   return { nodes, inputs, outputs, constants: constants.map(([name, dims]) => weights(name, dims)) };
 }
 
@@ -58,7 +66,15 @@ function selectiveScan({ batch, tokens, dim, state }) {
       value('c_t', [batch, state]),
     ],
     outputs: [value('h_next', [batch, dim, state]), value('y_t', [batch, dim])],
-    constants: [axes('last', 2), axes('middle', 1), constant('A', [dim, state], random(dim * state).map((a) => -1 - Math.abs(a)))],
+    constants: [
+      axes('last', 2),
+      axes('middle', 1),
+      constant(
+        'A',
+        [dim, state],
+        random(dim * state).map((a) => -1 - Math.abs(a)),
+      ),
+    ],
   });
   return {
     nodes: [
@@ -82,7 +98,11 @@ function selectiveScan({ batch, tokens, dim, state }) {
 
 function attention({ batch, heads, queries, keys, headDim, causal }) {
   const width = heads * headDim;
-  const inputs = [['q', [batch, queries, width]], ['k', [batch, keys, width]], ['v', [batch, keys, width]]];
+  const inputs = [
+    ['q', [batch, queries, width]],
+    ['k', [batch, keys, width]],
+    ['v', [batch, keys, width]],
+  ];
   const attributes = { num_heads: heads, ...(causal ? { unidirectional: 1 } : {}) };
   return single('MultiHeadAttention', inputs, [['y', [batch, queries, width]]], attributes, [], 'com.microsoft');
 }
@@ -91,9 +111,14 @@ function conv2d({ batch, height, width, inputs, outputs, kernel, stride = 1, dil
   const pad = padding ?? ((kernel - 1) * dilation) >> 1;
   const size = (n) => Math.floor((n + 2 * pad - dilation * (kernel - 1) - 1) / stride) + 1;
   return single(
-    'Conv', [['x', [batch, inputs, height, width]]], [['y', [batch, outputs, size(height), size(width)]]],
+    'Conv',
+    [['x', [batch, inputs, height, width]]],
+    [['y', [batch, outputs, size(height), size(width)]]],
     { group: groups, pads: [pad, pad, pad, pad], strides: [stride, stride], dilations: [dilation, dilation] },
-    [['weight', [outputs, inputs / groups, kernel, kernel]], ['bias', [outputs]]],
+    [
+      ['weight', [outputs, inputs / groups, kernel, kernel]],
+      ['bias', [outputs]],
+    ],
   );
 }
 
@@ -102,25 +127,37 @@ function rows(type, { rows: count, features }, attributes, constants) {
 }
 
 const builders = {
-  matmul: ({ m, k, n, transposeA, transposeB }) => single(
-    'Gemm', [['a', transposeA ? [k, m] : [m, k]], ['b', transposeB ? [n, k] : [k, n]]], [['y', [m, n]]],
-    { transA: Number(!!transposeA), transB: Number(!!transposeB) },
-  ),
-  linear: ({ rows: count, inputs, outputs }) => single(
-    'Gemm', [['x', [count, inputs]]], [['y', [count, outputs]]], { transB: 1 },
-    [['weight', [outputs, inputs]], ['bias', [outputs]]],
-  ),
+  matmul: ({ m, k, n, transposeA, transposeB }) =>
+    single(
+      'Gemm',
+      [
+        ['a', transposeA ? [k, m] : [m, k]],
+        ['b', transposeB ? [n, k] : [k, n]],
+      ],
+      [['y', [m, n]]],
+      { transA: Number(!!transposeA), transB: Number(!!transposeB) },
+    ),
+  linear: ({ rows: count, inputs, outputs }) =>
+    single('Gemm', [['x', [count, inputs]]], [['y', [count, outputs]]], { transB: 1 }, [
+      ['weight', [outputs, inputs]],
+      ['bias', [outputs]],
+    ]),
   attention,
   selective_scan: selectiveScan,
-  layernorm: (shape) => rows('LayerNormalization', shape, { axis: -1 }, [['weight', [shape.features]], ['bias', [shape.features]]]),
+  layernorm: (shape) =>
+    rows('LayerNormalization', shape, { axis: -1 }, [
+      ['weight', [shape.features]],
+      ['bias', [shape.features]],
+    ]),
   rmsnorm: (shape) => rows('RMSNormalization', shape, { axis: -1 }, [['weight', [shape.features]]]),
   softmax: (shape) => rows('Softmax', shape, { axis: -1 }),
   log_softmax: (shape) => rows('LogSoftmax', shape, { axis: -1 }),
   conv2d,
-  causal_conv1d: ({ batch, tokens, dim, width }) => single(
-    'Conv', [['x', [batch, dim, tokens]]], [['y', [batch, dim, tokens]]], { group: dim, pads: [width - 1, 0] },
-    [['weight', [dim, 1, width]], ['bias', [dim]]],
-  ),
+  causal_conv1d: ({ batch, tokens, dim, width }) =>
+    single('Conv', [['x', [batch, dim, tokens]]], [['y', [batch, dim, tokens]]], { group: dim, pads: [width - 1, 0] }, [
+      ['weight', [dim, 1, width]],
+      ['bias', [dim]],
+    ]),
   unary: ({ function: name, count }) => {
     const [type, attributes, domain] = elementwise[name];
     return single(type, [['x', [count]]], [['y', [count]]], attributes, [], domain);

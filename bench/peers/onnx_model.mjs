@@ -42,7 +42,11 @@ function attribute(name, given) {
   const typed = (type, content) => [text(1, name), content, int(20, type)];
   if (typeof given === 'number') return typed(2, int(3, given));
   if (typeof given === 'string') return typed(3, text(4, given));
-  if (Array.isArray(given)) return typed(7, given.map((item) => int(8, item)));
+  if (Array.isArray(given))
+    return typed(
+      7,
+      given.map((item) => int(8, item)),
+    );
   return 'graph' in given ? typed(5, message(6, given.graph)) : typed(1, float(2, given.float));
 }
 

@@ -6,12 +6,21 @@ import { serve } from './serve.mjs';
 
 const product = (dims) => dims.reduce((a, b) => a * b, 1);
 // Positive, so that log and sqrt do their usual work.
-const tensor = (dims) => new Tensor('float32', random(product(dims)).map((x) => Math.abs(x) + 1e-3), dims);
+const tensor = (dims) =>
+  new Tensor(
+    'float32',
+    random(product(dims)).map((x) => Math.abs(x) + 1e-3),
+    dims,
+  );
 
 async function prepare(shape, threads) {
   const graph = build(shape);
   if (!graph) return null;
-  const session = await InferenceSession.create(graph.bytes, { intraOpNumThreads: threads, interOpNumThreads: 1, executionMode: 'sequential' });
+  const session = await InferenceSession.create(graph.bytes, {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+  });
   const named = (entries) => Object.fromEntries(entries.map(([name, dims]) => [name, tensor(dims)]));
   const feeds = named(graph.inputs);
   const fetches = named(graph.outputs);

@@ -30,7 +30,10 @@ t.test('the arithmetic loops give one finite number per piece', async (t) => {
       for (const loop of floorComputeLoops.keys()) {
         const result = new Float32Array(3).fill(Number.NaN);
         floorCompute({ loop, pieces: 3, iterations: 2, s: 0.5, result });
-        t.ok(result.every((value) => Number.isFinite(value) && value === result[0]), `${floorComputeLoops[loop]} on ${backend.name}`);
+        t.ok(
+          result.every((value) => Number.isFinite(value) && value === result[0]),
+          `${floorComputeLoops[loop]} on ${backend.name}`,
+        );
       }
     });
   }
