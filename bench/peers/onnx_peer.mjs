@@ -1,8 +1,9 @@
 // ONNX Runtime on the CPU, through its Node package. Inputs and outputs are made once; a call is session.run alone.
 import { createRequire } from 'node:module';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { build, random } from './onnx_graphs.mjs';
-import { serve } from './serve.mjs';
+import { serve, unavailable } from './serve.mjs';
+
+const { InferenceSession, Tensor } = await import('onnxruntime-node').catch(() => unavailable('its package is not installed'));
 
 const product = (dims) => dims.reduce((a, b) => a * b, 1);
 // Positive, so that log and sqrt do their usual work.

@@ -1,5 +1,5 @@
 // The peer's side of the protocol, in JavaScript; peer_protocol.py is the same in Python. One JSON object per line:
-//   peer:      {"peer": "onnxruntime-node 1.30.0"}                              once, when ready
+//   peer:      {"peer": "onnxruntime 1.30.0"} once, when ready, or {"unavailable": "why"}
 //   harness:   {"shape": {"op": ...}, "threads": 1, "milliseconds": 150, "minimum": 1}
 //   peer:      {"seconds": [...]}  wall time of single calls, or {"unknown": true}, or {"error": "..."}
 import { createInterface } from 'node:readline';
@@ -17,6 +17,12 @@ async function time(run, milliseconds, minimum) {
     seconds.push((performance.now() - from) / 1e3 / calls);
   }
   return seconds;
+}
+
+/** Tells the harness why this peer cannot take part, and ends. */
+export function unavailable(reason) {
+  process.stdout.write(`${JSON.stringify({ unavailable: reason })}\n`);
+  process.exit(0);
 }
 
 /** Answers requests until standard input ends. `prepare(shape, threads)` gives an async function to time, or null. */
