@@ -22,6 +22,7 @@ struct QueryBlock {
   int64_t padded_q, padded_v;       // dim and dim_v, padded to vectors
   float *q_lanes, *q_rows;          // [dim, ld] and [ld, padded_q], both times scale
   float *d_out_lanes, *d_out_rows;  // [dim_v, ld] and [ld, padded_v]
+  float* out_lanes;                 // [dim_v, ld]
   float *lse, *delta;               // [ld]; lse is +inf where a row must come to nothing
   float *probability, *d_score;     // [kBackwardKeys, ld]
   int64_t query = 0, queries = 0;   // which ones: [query, query + queries) of the sequence
@@ -32,29 +33,13 @@ struct QueryBlock {
     q_rows = scratch.take<float>(ld * padded_q);
     d_out_lanes = scratch.take<float>(p.dim_v * ld);
     d_out_rows = scratch.take<float>(ld * padded_v);
+    out_lanes = scratch.take<float>(p.dim_v * ld);
     lse = scratch.take<float>(ld);
     delta = scratch.take<float>(ld);
     probability = scratch.take<float>(kBackwardKeys * ld);
     d_score = scratch.take<float>(kBackwardKeys * ld);
   }
 };
-
-// delta[r] = <a[r], b[r]> for r < rows, zero up to a multiple of W.
-inline void dot_rows(const float* a, const float* b, int64_t stride, int64_t rows, int64_t width, float* delta) {
-  for (int64_t r0 = 0; r0 < rows; r0 += W) {
-    vf m[W];
-    for (int r = 0; r < W; ++r) {
-      m[r] = set1(0.f);
-      if (r0 + r >= rows) continue;
-      const float *x = a + (r0 + r) * stride, *y = b + (r0 + r) * stride;
-      for (int64_t c = 0; c < width; c += W) {
-        const int n = at_most_a_vector(width - c);
-        m[r] = fma(load_n(x + c, n), load_n(y + c, n), m[r]);
-      }
-    }
-    store(delta + r0, sum_rows(m));
-  }
-}
 
 inline void load_queries(const AttentionBwd& p, int64_t s, int64_t head, int64_t query, QueryBlock& b) {
   const int64_t left = p.offsets_q.length(s) - query, token = p.offsets_q.at(s) + query;
@@ -67,7 +52,13 @@ inline void load_queries(const AttentionBwd& p, int64_t s, int64_t head, int64_t
   copy_rows(b.queries, p.dim, b.padded_q, p.scale, [=](int64_t j) { return q + j * stride_q; }, [&](int64_t j) { return b.q_rows + j * b.padded_q; });
   copy_transposed(d_out, stride_v, b.queries, p.dim_v, 1.f, b.d_out_lanes, b.ld);
   copy_rows(b.queries, p.dim_v, b.padded_v, 1.f, [=](int64_t j) { return d_out + j * stride_v; }, [&](int64_t j) { return b.d_out_rows + j * b.padded_v; });
-  dot_rows(out, d_out, stride_v, b.queries, p.dim_v, b.delta);
+  copy_transposed(out, stride_v, b.queries, p.dim_v, 1.f, b.out_lanes, b.ld);
+  for (int64_t i = 0; i < b.queries; i += W) {
+    // Summed in the order of the products with V: a row that sees one key has a gradient of exactly zero.
+    vf delta = set1(0.f);
+    for (int64_t c = 0; c < p.dim_v; ++c) delta = fma(load(b.out_lanes + c * b.ld + i), load(b.d_out_lanes + c * b.ld + i), delta);
+    store(b.delta + i, delta);
+  }
   const float* lse = p.lse.data + head * p.tokens_q + token;
   const float infinity = __builtin_inff();
   for (int64_t i = 0; i < b.ld; ++i) b.lse[i] = i < b.queries && lse[i] != -infinity ? lse[i] : infinity;
@@ -93,6 +84,11 @@ inline void differentiate_scores(const AttentionBwd& p, int64_t s, int64_t head,
         const vf probability = exp_negative(load(score) - lse[i]);
         store(score, probability);
         store(d_score, probability * (load(d_score) - delta[i]));
+      }
+    for (int64_t j = count; j < round_up(count, kRows); ++j)  // the rest of the last tile: keys that these queries do not see
+      for (int i = 0; i < N; ++i) {
+        store(scores + j * b.ld + i * W, set1(0.f));
+        store(d_scores + j * b.ld + i * W, set1(0.f));
       }
   });
 }

@@ -1,3 +1,4 @@
+export { type AttentionOptions, type AttentionResult, attention } from './attention.js';
 export * from './binary.js';
 export * from './broadcast.js';
 export { concat, permute, reshape, slice, stack, transpose } from './copy_strided.js';
