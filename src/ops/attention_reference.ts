@@ -52,13 +52,15 @@ interface Row {
   scores: number[];
 }
 
-function dot(a: FloatArray, i: number, b: FloatArray, j: number, n: number): number {
+/** <a, b> of `n` elements from i and j on. */
+export function dot(a: FloatArray, i: number, b: FloatArray, j: number, n: number): number {
   let total = 0;
   for (let c = 0; c < n; c++) total += (a[i + c] as number) * (b[j + c] as number);
   return total;
 }
 
-function addScaled(to: FloatArray, i: number, factor: number, from: FloatArray, j: number, n: number): void {
+/** to += factor * from, likewise. */
+export function addScaled(to: FloatArray, i: number, factor: number, from: FloatArray, j: number, n: number): void {
   for (let c = 0; c < n; c++) (to[i + c] as number) += factor * (from[j + c] as number);
 }
 
