@@ -1,7 +1,7 @@
 // One AdamW step (Loshchilov and Hutter 2019), in place. With g' = gradient_scale g and `step` counting from 1:
 //   m = beta1 m + (1 - beta1) g'        v = beta2 v + (1 - beta2) g'^2        (amsgrad: v_max = max(v_max, v))
 //   p = p (1 - rate weight_decay) - rate (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + eps)        (amsgrad: v_max for v)
-// A NaN or infinite gradient reaches p, m and v like any number: look at the gradients' norm first (square_sum).
+// A NaN or infinite gradient reaches p, m and v like any number: look at the gradients' norm first (l2_norm).
 #pragma once
 #include "params.h"
 

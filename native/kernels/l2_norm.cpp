@@ -1,8 +1,10 @@
-#include "kernels/square_sum.h"
+#include "kernels/l2_norm.h"
+
+#include <cmath>
 
 #include "parallel.h"
 #include "scratch.h"
-#define UAM_SIMD_FILE "kernels/square_sum.cpp"
+#define UAM_SIMD_FILE "kernels/l2_norm.cpp"
 #include "simd.h"
 
 namespace uam::cpu::UAM_ISA {
@@ -10,7 +12,7 @@ namespace uam::cpu::UAM_ISA {
 inline constexpr int64_t kBlock = 1 << 15;  // elements per task
 inline constexpr int kLanes = 32;           // running sums, the same for every instruction set
 
-void square_sum(const SquareSum& p) {
+void l2_norm(const L2Norm& p) {
   const int64_t blocks = (p.n + kBlock - 1) / kBlock;
   Scratch outer;
   double* total_of_block = outer.take<double>(blocks);
@@ -27,13 +29,13 @@ void square_sum(const SquareSum& p) {
   });
   double total = 0;
   for (int64_t b = 0; b < blocks; ++b) total += total_of_block[b];
-  p.total.data[0] = total;
+  p.norm.data[0] = float(std::sqrt(total));
 }
 
 }  // namespace uam::cpu::UAM_ISA
 
 #ifndef UAM_ISA_PASS
 namespace uam::cpu {
-void square_sum(const SquareSum& p) { UAM_BEST(square_sum)(p); }
+void l2_norm(const L2Norm& p) { UAM_BEST(l2_norm)(p); }
 }  // namespace uam::cpu
 #endif
