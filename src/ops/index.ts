@@ -1,1 +1,10 @@
+export { type AdamwOptions, type AdamwState, adamwState, adamwStep } from './adamw.js';
+export { type BceWithLogitsOptions, bceWithLogits } from './bce_with_logits.js';
+export { type CrossEntropyOptions, crossEntropy } from './cross_entropy.js';
+export { l2Norm } from './l2_norm.js';
+export { moeCombine } from './moe_combine.js';
+export { type MoeDispatch, type MoeDispatchOptions, moeDispatch } from './moe_dispatch.js';
+export { type MoeRouteOptions, type MoeRouting, moeRoute } from './moe_route.js';
+export type { Reduction } from './reduction.js';
+export { type SoftDiceOptions, softDice } from './soft_dice.js';
 export * from './unary.js';

@@ -1,7 +1,11 @@
 // How each op of the vectors is called in this package: one module per op, by the name of its file in src/ops.
+import { lossAdapters } from './adapters/losses.js';
+import { moeAdapters } from './adapters/moe.js';
 import { unaryAdapters } from './adapters/unary.js';
 import type { Adapter } from './vectors.js';
 
 export const adapters: Record<string, Adapter> = {
+  ...lossAdapters,
+  ...moeAdapters,
   ...unaryAdapters,
 };
