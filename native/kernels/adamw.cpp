@@ -25,17 +25,18 @@ struct Constants {
 };
 
 UAM_INLINE void update(const Adamw& a, const Constants& k, int64_t i, int n) {
-  const vf g = load_n(a.g.data + i, n) * k.scale, m0 = load_n(a.m.data + i, n), v0 = load_n(a.v.data + i, n), p = load_n(a.p.data + i, n);
+  const vf g = load_up_to(a.g.data + i, n) * k.scale, p = load_up_to(a.p.data + i, n);
+  const vf m0 = load_up_to(a.m.data + i, n), v0 = load_up_to(a.v.data + i, n);
   const vf m = fma(k.keep1, g - m0, m0), v = fma(k.keep2, fma(g, g, -v0), v0);
   vf second = v;
   if (a.v_max) {
-    second = max_of(load_n(a.v_max.data + i, n), v);
-    store_n(a.v_max.data + i, second, n);
+    second = max_of(load_up_to(a.v_max.data + i, n), v);
+    store_up_to(a.v_max.data + i, second, n);
   }
   const vf shrunk = fnma(k.decay, p, p);
-  store_n(a.p.data + i, shrunk - k.rate * m / fma(sqrt(second), k.correction, k.eps), n);
-  store_n(a.m.data + i, m, n);
-  store_n(a.v.data + i, v, n);
+  store_up_to(a.p.data + i, shrunk - k.rate * m / fma(sqrt(second), k.correction, k.eps), n);
+  store_up_to(a.m.data + i, m, n);
+  store_up_to(a.v.data + i, v, n);
 }
 
 void adamw(const Adamw& a) {

@@ -4,6 +4,7 @@
 #include "scratch.h"
 #define UAM_SIMD_FILE "kernels/bce_with_logits.cpp"
 #include "simd.h"
+#include "row_lanes.h"
 
 namespace uam::cpu::UAM_ISA {
 
@@ -35,14 +36,6 @@ struct PeriodicWeights {
   }
 };
 
-// The first n lanes of v, zero in the others.
-UAM_INLINE vf first_lanes(vf v, int n) {
-  if (n == W) return v;
-  float lanes[W];
-  store(lanes, v);
-  return load_n(lanes, n);
-}
-
 UAM_INLINE vi kept_lanes(const uint8_t* keep, int n) {
   int32_t lanes[W];
   for (int r = 0; r < W; ++r) lanes[r] = r < n && keep[r] ? -1 : 0;
@@ -63,13 +56,13 @@ void bce_with_logits_fwd(const BceWithLogitsFwd& p) {
       vf total = set1(0.f);
       for (int64_t i = span; i < span_end; i += W) {
         const int lanes = span_end - i < W ? int(span_end - i) : W;
-        const vf x = load_n(p.x.data + i, lanes), t = load_n(p.target.data + i, lanes);
+        const vf x = load_up_to(p.x.data + i, lanes), t = load_up_to(p.target.data + i, lanes);
         const vf positive = weights.next(column) * t, negative = set1(1.f) - t;
         const vf linear = select(x < set1(0.f), -positive * x, negative * x);
         vf loss = fma(negative + positive, softplus(-abs(x)), linear);
         if (p.keep) loss = select(kept_lanes(p.keep.data + i, lanes), loss, set1(0.f));
-        if (p.reduction == Reduction::none) store_n(p.loss.data + i, loss, lanes);
-        else total += first_lanes(loss, lanes);
+        if (p.reduction == Reduction::none) store_up_to(p.loss.data + i, loss, lanes);
+        else total += lanes == W ? loss : select(lane_mask(lanes), loss, set1(0.f));
       }
       block_loss += sum(total);
     }
@@ -98,13 +91,13 @@ void bce_with_logits_bwd(const BceWithLogitsBwd& p) {
     int64_t column = weights.start(begin);
     for (int64_t i = begin; i < end; i += W) {
       const int lanes = end - i < W ? int(end - i) : W;
-      const vf x = load_n(p.x.data + i, lanes), t = load_n(p.target.data + i, lanes);
-      const vf g = p.reduction == Reduction::none ? load_n(p.dloss.data + i, lanes) : set1(shared);
+      const vf x = load_up_to(p.x.data + i, lanes), t = load_up_to(p.target.data + i, lanes);
+      const vf g = p.reduction == Reduction::none ? load_up_to(p.dloss.data + i, lanes) : set1(shared);
       const vf e = exp(-abs(x)), large = set1(1.f) / (set1(1.f) + e), small = e * large;  // sigmoid(|x|), sigmoid(-|x|)
       const vf up = select(x < set1(0.f), small, large), down = select(x < set1(0.f), large, small);
       vf dx = g * fnma(weights.next(column) * t, down, (set1(1.f) - t) * up);
       if (p.keep) dx = select(kept_lanes(p.keep.data + i, lanes), dx, set1(0.f));
-      store_n(p.dx.data + i, dx, lanes);
+      store_up_to(p.dx.data + i, dx, lanes);
     }
   });
 }

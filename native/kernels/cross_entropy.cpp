@@ -49,7 +49,7 @@ void cross_entropy_fwd(const CrossEntropyFwd& p) {
   parallel_for(p.rows, grain, [&](int64_t begin, int64_t end) {
     Scratch scratch;
     float* tile = scratch.take<float>(p.classes * W);
-    double block_loss = 0, block_weight = 0;
+    double losses[W] = {}, weights[W] = {};  // a sum per lane
     for (int64_t row = begin; row < end; row += W) {
       const int rows = int(std::min<int64_t>(W, end - row));
       const float* x = p.logits.data + row * p.classes;
@@ -69,15 +69,17 @@ void cross_entropy_fwd(const CrossEntropyFwd& p) {
       if (p.label_smoothing != 0) loss = fma(set1(smoothing), fma(set1(total_weight), log_sum, -smoothed), loss);
       loss = select(loadi(t.kept), loss, set1(0.f));
       if (p.reduction == Reduction::none) {
-        store_n(p.loss.data + row, loss, rows);
+        store_up_to(p.loss.data + row, loss, rows);
       } else {
         float lanes[W];
         store(lanes, loss);
-        for (int r = 0; r < W; ++r) block_loss += lanes[r], block_weight += t.weight[r];
+        for (int r = 0; r < W; ++r) losses[r] += lanes[r];
+        for (int r = 0; r < W; ++r) weights[r] += t.weight[r];
       }
     }
-    loss_of_block[begin / grain] = block_loss;
-    weight_of_block[begin / grain] = block_weight;
+    double& block_loss = loss_of_block[begin / grain] = 0;
+    double& block_weight = weight_of_block[begin / grain] = 0;
+    for (int r = 0; r < W; ++r) block_loss += losses[r], block_weight += weights[r];
   });
   p.divisor.data[0] = 1.f;
   if (p.reduction == Reduction::none) return;
@@ -103,7 +105,7 @@ void cross_entropy_bwd(const CrossEntropyBwd& p) {
       load_rows(tile, p.logits.data + row * p.classes, p.classes, rows);
       vf highest_logit;
       const vf sums = exponentials(tile, p.classes, highest_logit);
-      const vf g = p.reduction == Reduction::none ? load_n(p.dloss.data + row, rows) : set1(shared);
+      const vf g = p.reduction == Reduction::none ? load_up_to(p.dloss.data + row, rows) : set1(shared);
       const vf hit = g * set1(1.f - p.label_smoothing) * load(t.weight);
       const vf share = fma(g, set1(smoothing * total_weight), hit) / sums, spread = g * set1(smoothing);
       const vi kept = loadi(t.kept);

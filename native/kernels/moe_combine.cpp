@@ -20,7 +20,7 @@ UAM_INLINE float dot(const float* a, const float* b, int64_t n) {
   }
   for (; i < n; i += W) {
     const int lanes = n - i < W ? int(n - i) : W;
-    even = fma(load_n(a + i, lanes), load_n(b + i, lanes), even);
+    even = fma(load_up_to(a + i, lanes), load_up_to(b + i, lanes), even);
   }
   return sum(even + odd);
 }
@@ -35,8 +35,8 @@ void moe_combine_fwd(const MoeCombineFwd& p) {
         const int lanes = p.width - i < W ? int(p.width - i) : W;
         vf total = set1(0.f);
         for (int64_t c = 0; c < count; ++c)
-          total = fma(set1(p.weights.data[slots[c].choice]), load_n(p.rows.data + slots[c].row * p.width + i, lanes), total);
-        store_n(p.out.data + t * p.width + i, total, lanes);
+          total = fma(set1(p.weights.data[slots[c].choice]), load_up_to(p.rows.data + slots[c].row * p.width + i, lanes), total);
+        store_up_to(p.out.data + t * p.width + i, total, lanes);
       }
     }
   });
@@ -50,9 +50,10 @@ static void rows_backward(const MoeCombineBwd& p) {
       const vf weight = set1(p.weights.data[choice]);
       const float* dout = p.dout.data + choice / p.k * p.width;
       float* drow = p.drows.data + s * p.width;
-      int64_t i = 0;
-      for (; i + W <= p.width; i += W) store(drow + i, weight * load(dout + i));
-      if (i < p.width) store_n(drow + i, weight * load_n(dout + i, int(p.width - i)), int(p.width - i));
+      for (int64_t i = 0; i < p.width; i += W) {
+        const int lanes = p.width - i < W ? int(p.width - i) : W;
+        store_up_to(drow + i, weight * load_up_to(dout + i, lanes), lanes);
+      }
     }
   });
 }

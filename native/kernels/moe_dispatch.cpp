@@ -15,9 +15,10 @@ void moe_dispatch_fwd(const MoeDispatchFwd& p) {
     for (int64_t s = begin; s < end; ++s) {
       const float* x = p.x.data + p.order.data[s] / p.k * p.width;
       float* row = p.rows.data + s * p.width;
-      int64_t i = 0;
-      for (; i + W <= p.width; i += W) store(row + i, load(x + i));
-      if (i < p.width) store_n(row + i, load_n(x + i, int(p.width - i)), int(p.width - i));
+      for (int64_t i = 0; i < p.width; i += W) {
+        const int lanes = p.width - i < W ? int(p.width - i) : W;
+        store_up_to(row + i, load_up_to(x + i, lanes), lanes);
+      }
     }
   });
 }
@@ -31,8 +32,8 @@ void moe_dispatch_bwd(const MoeDispatchBwd& p) {
       for (int64_t i = 0; i < p.width; i += W) {
         const int lanes = p.width - i < W ? int(p.width - i) : W;
         vf total = set1(0.f);
-        for (int64_t c = 0; c < count; ++c) total += load_n(p.drows.data + slots[c].row * p.width + i, lanes);
-        store_n(p.dx.data + t * p.width + i, total, lanes);
+        for (int64_t c = 0; c < count; ++c) total += load_up_to(p.drows.data + slots[c].row * p.width + i, lanes);
+        store_up_to(p.dx.data + t * p.width + i, total, lanes);
       }
     }
   });

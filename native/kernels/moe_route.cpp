@@ -61,8 +61,9 @@ void moe_route_fwd(const MoeRouteFwd& p) {
     float* tile = scratch.take<float>(experts * W);
     int32_t* keys = scratch.take<int32_t>(experts * W);
     float* weights = scratch.take<float>(k * W);
-    double* block_sums = sums + begin / grain * (experts + 1);
-    for (int64_t e = 0; e <= experts; ++e) block_sums[e] = 0;
+    float* probabilities = scratch.take<float>(experts * W);  // summed over the block, a sum per lane
+    for (int64_t e = 0; e < experts; ++e) store(probabilities + e * W, set1(0.f));
+    double squares = 0;
     for (int64_t token = begin; token < end; token += W) {
       const int lanes = int(std::min<int64_t>(W, end - token));
       load_rows(tile, p.logits.data + token * experts, experts, lanes);
@@ -80,16 +81,15 @@ void moe_route_fwd(const MoeRouteFwd& p) {
       const vf divisor = p.renormalize ? chosen_total : total;
       for (int64_t c = 0; c < k; ++c) store(weights + c * W, load(weights + c * W) / divisor);
       store_rows(p.weights.data + token * k, weights, k, lanes);
+      const vi present = lane_mask(lanes);
       const vf scale = set1(1.f) / total, log_sum = highest_logit + log(total);
-      float squares[W];
-      store(squares, log_sum * log_sum);
-      for (int r = 0; r < lanes; ++r) block_sums[experts] += squares[r];
-      for (int64_t e = 0; e < experts; ++e) {
-        float probability[W];
-        store(probability, load(tile + e * W) * scale);
-        block_sums[e] += sum(load_n(probability, lanes));
-      }
+      squares += sum(select(present, log_sum * log_sum, set1(0.f)));
+      for (int64_t e = 0; e < experts; ++e)
+        store(probabilities + e * W, load(probabilities + e * W) + select(present, load(tile + e * W) * scale, set1(0.f)));
     }
+    double* block_sums = sums + begin / grain * (experts + 1);
+    for (int64_t e = 0; e < experts; ++e) block_sums[e] = sum(load(probabilities + e * W));
+    block_sums[experts] = squares;
   });
   int64_t* places = outer.take<int64_t>(experts);
   int64_t* choices = outer.take<int64_t>(experts);
