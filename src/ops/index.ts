@@ -1,10 +1,18 @@
 export { type AdamwOptions, type AdamwState, adamwState, adamwStep } from './adamw.js';
 export { type BceWithLogitsOptions, bceWithLogits } from './bce_with_logits.js';
+export * from './binary.js';
+export * from './broadcast.js';
+export { concat, permute, reshape, slice, stack, transpose } from './copy_strided.js';
 export { type CrossEntropyOptions, crossEntropy } from './cross_entropy.js';
+export * from './dropout.js';
+export * from './gather_rows.js';
 export { l2Norm } from './l2_norm.js';
 export { moeCombine } from './moe_combine.js';
 export { type MoeDispatch, type MoeDispatchOptions, moeDispatch } from './moe_dispatch.js';
 export { type MoeRouteOptions, type MoeRouting, moeRoute } from './moe_route.js';
+export { type RandomKey, randomNormal, randomUniform } from './random.js';
+export { max, mean, min, type ReduceOptions, sum } from './reduce.js';
 export type { Reduction } from './reduction.js';
 export { type SoftDiceOptions, softDice } from './soft_dice.js';
 export * from './unary.js';
+export * from './where.js';

@@ -1,6 +1,8 @@
-import { adamwState, adamwStep, bceWithLogits, crossEntropy, type Reduction, softDice, Tensor } from '../../../src/index.js';
-import { channelsLast } from '../channels_last.js';
+import { adamwState, adamwStep, bceWithLogits, crossEntropy, permute, type Reduction, softDice, Tensor } from '../../../src/index.js';
 import type { Adapter } from '../vectors.js';
+
+/** The vectors' (N, C, ...) in this package's order, [N, ..., C]. */
+const channelsLast = (x: Tensor) => permute(x, [0, ...x.shape.slice(2).map((_, axis) => axis + 2), 1]);
 
 export const lossAdapters: Record<string, Adapter> = {
   cross_entropy: ({ x, target, class_weight }, { ignore_index, label_smoothing, reduction }) => ({
