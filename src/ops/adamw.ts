@@ -51,7 +51,7 @@ export interface AdamwState {
  * The state before the first step: zeros, kept beyond the scope they are made in.
  *
  * @example
- * const state = adamwState([weight, bias]);
+ * const state = adamwState([Tensor.zeros([4, 3]), Tensor.zeros([4])]);
  */
 export function adamwState(parameters: readonly Tensor[], options: { amsgrad?: boolean } = {}): AdamwState {
   requireOptions('adamwState', options, ['amsgrad']);
