@@ -3,7 +3,10 @@ import type { TimedCase } from './harness.js';
 import { backwardPass, forwardPass, random } from './passes.js';
 
 function loss(rows: number, classes: number): TimedCase[] {
-  const make = (): [Tensor, Tensor] => [random([rows, classes], 4), Tensor.from(Int32Array.from({ length: rows }, (_, i) => (i * 7) % classes))];
+  const make = (): [Tensor, Tensor] => [
+    random([rows, classes], 4),
+    Tensor.from(Int32Array.from({ length: rows }, (_, i) => (i * 7) % classes)),
+  ];
   const exps = rows * classes;
   return [
     {

@@ -21,22 +21,25 @@ interface AdamwParams {
   vMax: FloatArray | undefined;
 }
 
-const adamwKernel = kernel<AdamwParams>('adamw', ({ n, learningRate, beta1, beta2, eps, weightDecay, gradientScale, step, g, p, m, v, vMax }) => {
-  for (let i = 0; i < n; i++) {
-    const gradient = (g[i] as number) * gradientScale;
-    const first = beta1 * (m[i] as number) + (1 - beta1) * gradient;
-    const second = beta2 * (v[i] as number) + (1 - beta2) * gradient * gradient;
-    let scale = second;
-    if (vMax) {
-      scale = Math.max(vMax[i] as number, second);
-      vMax[i] = scale;
+const adamwKernel = kernel<AdamwParams>(
+  'adamw',
+  ({ n, learningRate, beta1, beta2, eps, weightDecay, gradientScale, step, g, p, m, v, vMax }) => {
+    for (let i = 0; i < n; i++) {
+      const gradient = (g[i] as number) * gradientScale;
+      const first = beta1 * (m[i] as number) + (1 - beta1) * gradient;
+      const second = beta2 * (v[i] as number) + (1 - beta2) * gradient * gradient;
+      let scale = second;
+      if (vMax) {
+        scale = Math.max(vMax[i] as number, second);
+        vMax[i] = scale;
+      }
+      m[i] = first;
+      v[i] = second;
+      const direction = first / (1 - beta1 ** step) / (Math.sqrt(scale / (1 - beta2 ** step)) + eps);
+      p[i] = (p[i] as number) * (1 - learningRate * weightDecay) - learningRate * direction;
     }
-    m[i] = first;
-    v[i] = second;
-    const direction = first / (1 - beta1 ** step) / (Math.sqrt(scale / (1 - beta2 ** step)) + eps);
-    p[i] = (p[i] as number) * (1 - learningRate * weightDecay) - learningRate * direction;
-  }
-});
+  },
+);
 
 /** What AdamW remembers between steps: the moments of each parameter's gradient, and how many steps were taken. */
 export interface AdamwState {
@@ -80,7 +83,12 @@ function checkOptions(parameters: readonly Tensor[], options: AdamwOptions) {
   const { learningRate = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0.01, clipNorm = Number.POSITIVE_INFINITY } = options;
   const decays = typeof weightDecay === 'number' ? parameters.map(() => weightDecay) : weightDecay;
   if (decays.length !== parameters.length) {
-    throw mismatch('UAM_ARGUMENT', `${op}: weightDecay`, `a number, or one for each of the ${parameters.length} parameters`, `${decays.length}`);
+    throw mismatch(
+      'UAM_ARGUMENT',
+      `${op}: weightDecay`,
+      `a number, or one for each of the ${parameters.length} parameters`,
+      `${decays.length}`,
+    );
   }
   for (const [name, values] of Object.entries({ learningRate: [learningRate], eps: [eps], weightDecay: decays })) {
     const wrong = values.find((value) => !(value >= 0 && Number.isFinite(value)));
@@ -120,14 +128,21 @@ export function adamwStep(
   const op = 'adamwStep';
   const { learningRate, beta1, beta2, eps, decays, clipNorm } = checkOptions(parameters, options);
   const name = (i: number) => options.names?.[i] ?? String(i);
-  for (const [what, list] of Object.entries({ gradients, 'state.m': state.m, 'state.v': state.v, 'state.vMax': state.vMax ?? parameters })) {
-    if (list.length !== parameters.length) throw mismatch('UAM_ARGUMENT', `${op}: ${what}`, `one for each of the ${parameters.length} parameters`, `${list.length}`);
+  for (const [what, list] of Object.entries({
+    gradients,
+    'state.m': state.m,
+    'state.v': state.v,
+    'state.vMax': state.vMax ?? parameters,
+  })) {
+    if (list.length !== parameters.length)
+      throw mismatch('UAM_ARGUMENT', `${op}: ${what}`, `one for each of the ${parameters.length} parameters`, `${list.length}`);
   }
   let squares = 0;
   parameters.forEach((parameter, i) => {
     requireTensor(op, `parameter ${name(i)}`, parameter);
     for (const [what, tensor] of Object.entries({ gradient: gradients[i], m: state.m[i], v: state.v[i], vMax: state.vMax?.[i] })) {
-      if (tensor) requireShape(op, `${what} of parameter ${name(i)}`, requireTensor(op, `${what} of parameter ${name(i)}`, tensor), parameter.shape);
+      if (tensor)
+        requireShape(op, `${what} of parameter ${name(i)}`, requireTensor(op, `${what} of parameter ${name(i)}`, tensor), parameter.shape);
       requireSameDtype(`${op}: parameter ${name(i)}`, parameter, tensor);
     }
     const gradient = gradients[i];

@@ -25,24 +25,27 @@ interface BceWithLogitsBwdParams extends BceWithLogitsParams {
   dX: FloatArray;
 }
 
-const bceWithLogitsFwd = kernel<BceWithLogitsFwdParams>('bce_with_logits_fwd', ({ reduction, columns, x, target, posWeight, keep, divisor, loss }) => {
-  let total = 0;
-  let kept = 0;
-  for (let i = 0; i < x.length; i++) {
-    const z = x[i] as number;
-    const t = target[i] as number;
-    const positive = (posWeight ? (posWeight[i % columns] as number) : 1) * t;
-    const counts = !keep || keep[i] !== 0;
-    // softplus(-x) split at 0, so that nothing cancels
-    const value = counts ? (z < 0 ? -positive * z : (1 - t) * z) + (1 - t + positive) * Math.log1p(Math.exp(-Math.abs(z))) : 0;
-    if (reduction === 0) loss[i] = value;
-    total += value;
-    kept += counts ? 1 : 0;
-  }
-  divisor[0] = reduction === 1 ? kept : 1;
-  if (reduction === 1) loss[0] = kept > 0 ? total / kept : 0;
-  if (reduction === 2) loss[0] = total;
-});
+const bceWithLogitsFwd = kernel<BceWithLogitsFwdParams>(
+  'bce_with_logits_fwd',
+  ({ reduction, columns, x, target, posWeight, keep, divisor, loss }) => {
+    let total = 0;
+    let kept = 0;
+    for (let i = 0; i < x.length; i++) {
+      const z = x[i] as number;
+      const t = target[i] as number;
+      const positive = (posWeight ? (posWeight[i % columns] as number) : 1) * t;
+      const counts = keep?.[i] !== 0;
+      // softplus(-x) split at 0, so that nothing cancels
+      const value = counts ? (z < 0 ? -positive * z : (1 - t) * z) + (1 - t + positive) * Math.log1p(Math.exp(-Math.abs(z))) : 0;
+      if (reduction === 0) loss[i] = value;
+      total += value;
+      kept += counts ? 1 : 0;
+    }
+    divisor[0] = reduction === 1 ? kept : 1;
+    if (reduction === 1) loss[0] = kept > 0 ? total / kept : 0;
+    if (reduction === 2) loss[0] = total;
+  },
+);
 
 const bceWithLogitsBwd = kernel<BceWithLogitsBwdParams>('bce_with_logits_bwd', (p) => {
   const { reduction, columns, x, target, posWeight, keep, dLoss, dX } = p;
@@ -53,7 +56,7 @@ const bceWithLogitsBwd = kernel<BceWithLogitsBwdParams>('bce_with_logits_bwd', (
     const t = target[i] as number;
     const positive = (posWeight ? (posWeight[i % columns] as number) : 1) * t;
     const g = reduction === 0 ? (dLoss[i] as number) : shared;
-    dX[i] = !keep || keep[i] !== 0 ? g * ((1 - t) / (1 + Math.exp(-z)) - positive / (1 + Math.exp(z))) : 0;
+    dX[i] = keep?.[i] !== 0 ? g * ((1 - t) / (1 + Math.exp(-z)) - positive / (1 + Math.exp(z))) : 0;
   }
 });
 

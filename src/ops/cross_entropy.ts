@@ -125,7 +125,8 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   requireShape(op, 'target', target, logits.shape.slice(0, -1));
   if (classWeight) requireShape(op, 'classWeight', requireTensor(op, 'classWeight', classWeight), [classes]);
   requireSameDtype(op, logits, classWeight);
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw mismatch('UAM_ARGUMENT', `${op}: labelSmoothing`, 'between 0 and 1', String(labelSmoothing));
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
+    throw mismatch('UAM_ARGUMENT', `${op}: labelSmoothing`, 'between 0 and 1', String(labelSmoothing));
   if (!Number.isInteger(ignoreIndex)) throw new UamError('UAM_ARGUMENT', `${op}: ignoreIndex must be an integer, received ${ignoreIndex}`);
   const loss = Tensor.empty(reduction === 0 ? target.shape : [], logits.dtype);
   const divisor = Tensor.empty([1], logits.dtype);

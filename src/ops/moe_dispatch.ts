@@ -49,7 +49,8 @@ const moeDispatchFwd = kernel<MoeDispatchFwdParams>('moe_dispatch_fwd', (p) => {
     }
   }
   offsets[experts] = next;
-  if (next !== p.slots) throw new UamError('UAM_SHAPE', `moe_dispatch_fwd: slots must be the number of kept choices (${next}), received ${p.slots}`);
+  if (next !== p.slots)
+    throw new UamError('UAM_SHAPE', `moe_dispatch_fwd: slots must be the number of kept choices (${next}), received ${p.slots}`);
 });
 
 const moeDispatchBwd = kernel<MoeDispatchBwdParams>('moe_dispatch_bwd', ({ tokens, width, k, slots, dRows, slot, dX }) => {

@@ -151,8 +151,10 @@ export function moeRoute(logits: Tensor, options: MoeRouteOptions): MoeRouting {
   requireShape(op, 'logits', requireTensor(op, 'logits', logits), ['tokens', 'experts']);
   const [tokens, experts] = logits.shape as [number, number];
   if (experts < 1) throw mismatch('UAM_SHAPE', `${op}: logits`, '[tokens, experts] with at least one expert', `[${logits.shape}]`);
-  if (!(Number.isInteger(k) && k >= 1 && k <= experts)) throw mismatch('UAM_ARGUMENT', `${op}: k`, `an integer from 1 to ${experts}`, String(k));
-  if (!(Number.isInteger(capacity) && capacity >= 0)) throw mismatch('UAM_ARGUMENT', `${op}: capacity`, 'an integer >= 0', String(capacity));
+  if (!(Number.isInteger(k) && k >= 1 && k <= experts))
+    throw mismatch('UAM_ARGUMENT', `${op}: k`, `an integer from 1 to ${experts}`, String(k));
+  if (!(Number.isInteger(capacity) && capacity >= 0))
+    throw mismatch('UAM_ARGUMENT', `${op}: capacity`, 'an integer >= 0', String(capacity));
   const weights = Tensor.empty([tokens, k], logits.dtype);
   const indices = Tensor.empty([tokens, k], 'int32');
   const kept = Tensor.empty([tokens, k], 'uint8');

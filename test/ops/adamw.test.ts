@@ -26,7 +26,11 @@ function train(sizes: readonly number[], options: AdamwOptions & { amsgrad?: boo
 
 t.test('lengths around the vector and the block, against float64, the same bits for any number of threads', async (t) => {
   const sizes = [0, ...Array.from({ length: 18 }, (_, i) => i + 1), 31, 33, 16383, 16384, 16385, 40000];
-  for (const options of [{ learningRate: 0.01, weightDecay: 0.1 }, { amsgrad: true, clipNorm: 0.5 }, { betas: [0, 0.5] as const, weightDecay: sizes.map((n) => n % 3) }]) {
+  for (const options of [
+    { learningRate: 0.01, weightDecay: 0.1 },
+    { amsgrad: true, clipNorm: 0.5 },
+    { betas: [0, 0.5] as const, weightDecay: sizes.map((n) => n % 3) },
+  ]) {
     const expected = onBackend({ name: 'oracle', backend: 'reference' }, 1, () => train(sizes, options, true));
     for (const backend of testBackends()) {
       const one = onBackend(backend, 1, () => train(sizes, options));
@@ -34,7 +38,10 @@ t.test('lengths around the vector and the block, against float64, the same bits 
       t.ok(worst < 1e-6, `${backend.name}: ${JSON.stringify(Object.keys(options))} off by ${worst.toExponential(1)}`);
       for (const threads of [2, 4]) {
         const many = onBackend(backend, threads, () => train(sizes, options));
-        t.ok(many.every((tensor, i) => sameBits(tensor.data, (one[i] as Tensor).data)), `${threads} threads`);
+        t.ok(
+          many.every((tensor, i) => sameBits(tensor.data, (one[i] as Tensor).data)),
+          `${threads} threads`,
+        );
       }
     }
   }
@@ -56,7 +63,11 @@ t.test('the norm is that of all gradients together, and clipping reaches them al
   const gradients = [Tensor.from([30]), Tensor.from([-40])];
   t.equal(adamwStep(parameters, gradients, state, { clipNorm: 5 }), 50);
   t.ok(relativeError([state.m[0]?.data[0] as number, state.m[1]?.data[0] as number], [0.3, -0.4]) < 1e-6);
-  t.same(gradients.map((gradient) => gradient.item()), [30, -40], 'gradients are left as they were');
+  t.same(
+    gradients.map((gradient) => gradient.item()),
+    [30, -40],
+    'gradients are left as they were',
+  );
 });
 
 t.test('a parameter without a gradient stays as it is', async (t) => {
@@ -87,7 +98,10 @@ t.test('bad input is refused in words', async (t) => {
   const gradients = [Tensor.zeros([2])];
   const state = adamwState(parameters);
   const wrong = (options: object) => () => adamwStep(parameters, gradients, state, options);
-  t.throws(wrong({ learningRate: Number.NaN }), { code: 'UAM_ARGUMENT', message: /learningRate must be a finite number >= 0, received NaN/ });
+  t.throws(wrong({ learningRate: Number.NaN }), {
+    code: 'UAM_ARGUMENT',
+    message: /learningRate must be a finite number >= 0, received NaN/,
+  });
   t.throws(wrong({ betas: [0.9, 1] }), { code: 'UAM_ARGUMENT' });
   t.throws(wrong({ weightDecay: [0, 0] }), { code: 'UAM_ARGUMENT' });
   t.throws(wrong({ clipNorm: 0 }), { code: 'UAM_ARGUMENT' });

@@ -13,7 +13,12 @@ function lossCase(shape: number[], reduction: Reduction, weighted: boolean, mask
       x: randomTensor(shape, size + 1, -6, 6),
       target: randomTensor(shape, size + 2, 0, 1),
       ...(weighted && { posWeight: randomTensor(shape.slice(-1), 3, 0.3, 3) }),
-      ...(masked && { keep: Tensor.from(Uint8Array.from({ length: size }, () => (next() < 0.3 ? 0 : 1)), shape) }),
+      ...(masked && {
+        keep: Tensor.from(
+          Uint8Array.from({ length: size }, () => (next() < 0.3 ? 0 : 1)),
+          shape,
+        ),
+      }),
     },
     wrt: ['x'],
     run: ({ x, target, posWeight, keep }) => bceWithLogits(x as Tensor, target as Tensor, { posWeight, keep, reduction }),
@@ -30,8 +35,10 @@ t.test('every length around the vector, the span and the block', async (t) => {
 
 t.test('weights of columns meet their columns, whatever their number', async (t) => {
   const cases: OpCase[] = [];
-  for (const columns of [1, 2, 3, 5, 7, 8, 15, 16, 17, 40, 8195]) cases.push(lossCase([columns > 100 ? 3 : 29, columns], 'none', true, false));
-  for (const reduction of ['none', 'mean', 'sum'] as const) for (const masked of [false, true]) cases.push(lossCase([7, 5], reduction, true, masked));
+  for (const columns of [1, 2, 3, 5, 7, 8, 15, 16, 17, 40, 8195])
+    cases.push(lossCase([columns > 100 ? 3 : 29, columns], 'none', true, false));
+  for (const reduction of ['none', 'mean', 'sum'] as const)
+    for (const masked of [false, true]) cases.push(lossCase([7, 5], reduction, true, masked));
   testOp(t, cases);
 });
 
@@ -65,7 +72,10 @@ t.test('far tails keep their relative accuracy; NaN goes through', async (t) => 
 
 t.test('bad input is refused in words', async (t) => {
   const x = Tensor.zeros([2, 3]);
-  t.throws(() => bceWithLogits(x, Tensor.zeros([3, 2])), { code: 'UAM_SHAPE', message: /bceWithLogits: target must be \[2, 3\], received \[3, 2\]/ });
+  t.throws(() => bceWithLogits(x, Tensor.zeros([3, 2])), {
+    code: 'UAM_SHAPE',
+    message: /bceWithLogits: target must be \[2, 3\], received \[3, 2\]/,
+  });
   t.throws(() => bceWithLogits(x, x, { posWeight: Tensor.zeros([2]) }), { code: 'UAM_SHAPE' });
   t.throws(() => bceWithLogits(x, x, { keep: x }), { code: 'UAM_DTYPE' });
   t.throws(() => bceWithLogits(x, Tensor.zeros([2, 3], 'int32')), { code: 'UAM_DTYPE' });

@@ -8,7 +8,11 @@ import { type OpCase, testOp } from '../support/spec.js';
 function dispatchCase(tokens: number, width: number, k: number, experts: number, dropping: boolean): OpCase {
   return {
     name: `${tokens} tokens of ${width}, ${k} of ${experts} experts${dropping ? ', some dropped' : ''}`,
-    inputs: { x: randomTensor([tokens, width], 1), indices: randomExperts(tokens, k, experts), ...(dropping && { kept: randomFlags([tokens, k], 3) }) },
+    inputs: {
+      x: randomTensor([tokens, width], 1),
+      indices: randomExperts(tokens, k, experts),
+      ...(dropping && { kept: randomFlags([tokens, k], 3) }),
+    },
     run: ({ x, indices, kept }) => ({ ...moeDispatch(x as Tensor, indices as Tensor, { experts, kept }) }),
     upstream: ['rows'],
   };
@@ -26,7 +30,10 @@ t.test('rows are sorted by expert, stably; experts without tokens own none', asy
     onBackend(backend, 2, () => {
       const x = Tensor.from([10, 20, 30], [3, 1]);
       const indices = Tensor.from(Int32Array.of(3, 0, 0, 3, 3, 1), [3, 2]);
-      const { rows, offsets, order, slot } = moeDispatch(x, indices, { experts: 5, kept: Tensor.from(Uint8Array.of(1, 1, 1, 1, 0, 1), [3, 2]) });
+      const { rows, offsets, order, slot } = moeDispatch(x, indices, {
+        experts: 5,
+        kept: Tensor.from(Uint8Array.of(1, 1, 1, 1, 0, 1), [3, 2]),
+      });
       t.same([...offsets.data], [0, 2, 3, 3, 5, 5], backend.name);
       t.same([...order.data], [1, 2, 5, 0, 3]);
       t.same([...slot.data], [3, 0, 1, 4, -1, 2]);

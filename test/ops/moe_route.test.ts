@@ -17,8 +17,11 @@ function routeCase(logits: Tensor, k: number, renormalize: boolean, capacity = 0
 /** Logits no two of which are closer than finite differences move them, so that the choice stays the same. */
 function distinct(tokens: number, experts: number): Tensor {
   const next = uniform(tokens * 31 + experts);
-  const values = Float32Array.from({ length: tokens * experts }, (_, i) => ((i % experts) * 7) % experts + 0.5 * next());
-  return Tensor.from(values.map((value) => value * (4 / experts)), [tokens, experts]);
+  const values = Float32Array.from({ length: tokens * experts }, (_, i) => (((i % experts) * 7) % experts) + 0.5 * next());
+  return Tensor.from(
+    values.map((value) => value * (4 / experts)),
+    [tokens, experts],
+  );
 }
 
 t.test('every number of experts around the vector, every k', async (t) => {
@@ -39,23 +42,63 @@ t.test('tokens around the vector and the block; capacity', async (t) => {
 
 t.test('equal logits go to the lowest expert; 0 and -0 are equal; NaN counts as greatest; infinities have their place', async (t) => {
   const rows: [number[], number[]][] = [
-    [[1, 1, 1, 1], [0, 1, 2, 3]],
-    [[0, -0, 0, -0], [0, 1, 2, 3]],
-    [[2, 3, 3, 2], [1, 2, 0, 3]],
-    [[-0, 0, 1, -1], [2, 0, 1, 3]],
-    [[1, Number.NaN, Infinity, Number.NaN], [1, 3, 2, 0]],
-    [[-Infinity, -Infinity, -Infinity, -Infinity], [0, 1, 2, 3]],
-    [[-Infinity, 5, Infinity, Infinity], [2, 3, 1, 0]],
-    [[1e-45, 0, -1e-45, 3e38], [3, 0, 1, 2]],
+    [
+      [1, 1, 1, 1],
+      [0, 1, 2, 3],
+    ],
+    [
+      [0, -0, 0, -0],
+      [0, 1, 2, 3],
+    ],
+    [
+      [2, 3, 3, 2],
+      [1, 2, 0, 3],
+    ],
+    [
+      [-0, 0, 1, -1],
+      [2, 0, 1, 3],
+    ],
+    [
+      [1, Number.NaN, Infinity, Number.NaN],
+      [1, 3, 2, 0],
+    ],
+    [
+      [-Infinity, -Infinity, -Infinity, -Infinity],
+      [0, 1, 2, 3],
+    ],
+    [
+      [-Infinity, 5, Infinity, Infinity],
+      [2, 3, 1, 0],
+    ],
+    [
+      [1e-45, 0, -1e-45, 3e38],
+      [3, 0, 1, 2],
+    ],
   ];
-  const logits = Tensor.from(rows.flatMap(([row]) => row), [rows.length, 4]);
+  const logits = Tensor.from(
+    rows.flatMap(([row]) => row),
+    [rows.length, 4],
+  );
   for (const backend of testBackends()) {
     onBackend(backend, 2, () => {
       const { indices } = moeRoute(logits, { k: 4 });
-      rows.forEach(([row, order], token) => t.same([...indices.rows(token, token + 1).data], order, `${backend.name}: ${row}`));
+      rows.forEach(([row, order], token) => {
+        t.same([...indices.rows(token, token + 1).data], order, `${backend.name}: ${row}`);
+      });
     });
   }
-  testOp(t, [routeCase(Tensor.from(rows.slice(0, 4).flatMap(([row]) => row), [4, 4]), 2, true, 3, { skipFiniteDifferences: true })]);
+  testOp(t, [
+    routeCase(
+      Tensor.from(
+        rows.slice(0, 4).flatMap(([row]) => row),
+        [4, 4],
+      ),
+      2,
+      true,
+      3,
+      { skipFiniteDifferences: true },
+    ),
+  ]);
 });
 
 t.test('places are given choice by choice, tokens in order', async (t) => {

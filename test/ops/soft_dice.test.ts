@@ -17,7 +17,8 @@ t.test('every combination of options', async (t) => {
   const cases: OpCase[] = [];
   for (const activation of ['sigmoid', 'softmax'] as const)
     for (const perSample of [true, false])
-      for (const squared of [true, false]) for (const smooth of [0, 1e-5, 1]) cases.push(lossCase([3, 4, 5, 3], { activation, perSample, squared, smooth }));
+      for (const squared of [true, false])
+        for (const smooth of [0, 1e-5, 1]) cases.push(lossCase([3, 4, 5, 3], { activation, perSample, squared, smooth }));
   testOp(t, cases);
 });
 
@@ -32,7 +33,11 @@ t.test('channels and pixels around the vector and the block', async (t) => {
 t.test('empty axes', async (t) => {
   testOp(
     t,
-    [[0, 4, 2], [2, 0, 3], [2, 3, 0]].flatMap((shape) => [lossCase(shape, {}), lossCase(shape, { perSample: false, activation: 'softmax' })]),
+    [
+      [0, 4, 2],
+      [2, 0, 3],
+      [2, 3, 0],
+    ].flatMap((shape) => [lossCase(shape, {}), lossCase(shape, { perSample: false, activation: 'softmax' })]),
   );
 });
 
@@ -44,7 +49,9 @@ t.test('extreme, infinite and NaN logits', async (t) => {
       [Infinity, 0, 1, 2, 3, 4],
       [Number.NaN, 0, 1, 2, 3, 4],
     ]) {
-      testOp(t, [lossCase([1, 3, 2], { activation }, { inputs: { x: Tensor.from(values, [1, 3, 2]), target }, skipFiniteDifferences: true })]);
+      testOp(t, [
+        lossCase([1, 3, 2], { activation }, { inputs: { x: Tensor.from(values, [1, 3, 2]), target }, skipFiniteDifferences: true }),
+      ]);
     }
   }
 });

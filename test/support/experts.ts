@@ -14,5 +14,8 @@ export function randomExperts(tokens: number, k: number, experts: number): Tenso
 /** uint8, three in ten of them 0. */
 export function randomFlags(shape: readonly number[], seed: number): Tensor {
   const next = uniform(seed);
-  return Tensor.from(Uint8Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => (next() < 0.3 ? 0 : 1)), shape);
+  return Tensor.from(
+    Uint8Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => (next() < 0.3 ? 0 : 1)),
+    shape,
+  );
 }
