@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/index_error.h"
+#include "index_error.h"
 #include "parallel.h"
 #include "scratch.h"
 #define UAM_SIMD_FILE "kernels/cross_entropy.cpp"
@@ -25,7 +25,7 @@ template <class P> void read_targets(const P& p, int64_t row, int rows, Targets&
   for (int r = 0; r < W; ++r) {
     const int32_t y = r < rows ? p.target.data[row + r] : p.ignore_index;
     const bool kept = y != p.ignore_index;
-    if (kept && (y < 0 || y >= p.classes)) reject_index("target", row + r, y, p.classes, ", or be ignoreIndex");
+    if (kept && (y < 0 || y >= p.classes)) reject_index("target", row + r, y, p.classes, ", or ignoreIndex");
     t.index[r] = kept ? y : 0;
     t.kept[r] = kept ? -1 : 0;
     t.weight[r] = !kept ? 0.f : p.class_weight ? p.class_weight.data[y] : 1.f;

@@ -1,7 +1,7 @@
 #include "kernels/moe_combine.h"
 
-#include "kernels/index_error.h"
-#include "kernels/moe_slots.h"
+#include "index_error.h"
+#include "moe_slots.h"
 #include "parallel.h"
 #include "scratch.h"
 #define UAM_SIMD_FILE "kernels/moe_combine.cpp"

@@ -1,6 +1,6 @@
 #include "kernels/moe_dispatch.h"
 
-#include "kernels/moe_slots.h"
+#include "moe_slots.h"
 #include "parallel.h"
 #include "scratch.h"
 #define UAM_SIMD_FILE "kernels/moe_dispatch.cpp"

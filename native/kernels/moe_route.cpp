@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "kernels/index_error.h"
+#include "index_error.h"
 #include "parallel.h"
 #include "scratch.h"
 #define UAM_SIMD_FILE "kernels/moe_route.cpp"

@@ -40,7 +40,7 @@ function logSoftmaxOfRow({ logits, classes }: CrossEntropyParams, row: number): 
 function targetOfRow(name: string, { target, classes, ignoreIndex }: CrossEntropyParams, row: number): number | undefined {
   const y = target[row] as number;
   if (y === ignoreIndex) return undefined;
-  if (y < 0 || y >= classes) rejectIndex(name, 'target', row, y, classes, ', or be ignoreIndex');
+  if (y < 0 || y >= classes) rejectIndex(name, 'target', row, y, classes, ', or ignoreIndex');
   return y;
 }
 

@@ -68,7 +68,7 @@ export function slotsOfToken(name: string, slot: Int32Array, token: number, k: n
   for (let choice = token * k; choice < (token + 1) * k; choice++) {
     const row = slot[choice] as number;
     if (row === -1) continue;
-    if (row < 0 || row >= slots) rejectIndex(name, 'slot', choice, row, slots, ', or be -1 (dropped)');
+    if (row < 0 || row >= slots) rejectIndex(name, 'slot', choice, row, slots, ', or -1 (dropped)');
     found.push({ row, choice });
   }
   return found.sort((a, b) => a.row - b.row);

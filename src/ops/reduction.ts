@@ -3,7 +3,7 @@ import { mismatch } from '../errors.js';
 /** What a loss does with its elements: keep them all, take their (weighted) mean, or add them. */
 export type Reduction = 'none' | 'mean' | 'sum';
 
-/** In the order of `Reduction` in native/kernels/reduction.h. */
+/** In the order of `Reduction` in native/reduction.h. */
 const reductions: readonly Reduction[] = ['none', 'mean', 'sum'];
 
 /** The kernels' number for `reduction`, or an error that names `op`. */

@@ -84,7 +84,7 @@ t.test('bad input is refused in words', async (t) => {
       for (const wrong of [4, -1, 2147483647, -2147483648]) {
         t.throws(() => crossEntropy(logits, target(0, wrong, 1)), {
           code: 'UAM_ARGUMENT',
-          message: `cross_entropy_fwd: target[1] must lie between 0 and 3, or be ignoreIndex, received ${wrong}`,
+          message: `cross_entropy_fwd: target[1] must be from 0 to 3, or ignoreIndex, received ${wrong}`,
         });
       }
     });

@@ -53,7 +53,7 @@ t.test('bad input is refused in words', async (t) => {
       for (const wrong of [2, -2]) {
         t.throws(() => moeCombine(rows, weights, { order: ids(0, 1), slot: ids(0, wrong).alias([2, 1]) }), {
           code: 'UAM_ARGUMENT',
-          message: `moe_combine_fwd: slot[1] must lie between 0 and 1, or be -1 (dropped), received ${wrong}`,
+          message: `moe_combine_fwd: slot[1] must be from 0 to 1, or -1 (dropped), received ${wrong}`,
         });
       }
     });

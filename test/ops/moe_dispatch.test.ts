@@ -50,7 +50,7 @@ t.test('bad input is refused in words', async (t) => {
       for (const wrong of [4, -1]) {
         t.throws(() => moeDispatch(x, indices(0, 1, wrong, 2), { experts: 4 }), {
           code: 'UAM_ARGUMENT',
-          message: `moe_dispatch_fwd: indices[2] must lie between 0 and 3, received ${wrong}`,
+          message: `moe_dispatch_fwd: indices[2] must be from 0 to 3, received ${wrong}`,
         });
       }
     });

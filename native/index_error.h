@@ -7,9 +7,9 @@
 
 namespace uam {
 
-// "<array>[at] must lie between 0 and limit - 1<, or be ...>, received value"
+// "<array>[at] must be from 0 to limit - 1<, or ...>, received value"
 [[noreturn]] inline void reject_index(const char* array, int64_t at, int64_t value, int64_t limit, const char* alternative = "") {
-  throw KernelError("UAM_ARGUMENT", std::string(array) + "[" + std::to_string(at) + "] must lie between 0 and " + std::to_string(limit - 1) +
+  throw KernelError("UAM_ARGUMENT", std::string(array) + "[" + std::to_string(at) + "] must be from 0 to " + std::to_string(limit - 1) +
                                         alternative + ", received " + std::to_string(value));
 }
 

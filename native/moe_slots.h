@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#include "kernels/index_error.h"
+#include "index_error.h"
 
 namespace uam {
 
@@ -16,7 +16,7 @@ inline int64_t slots_of_token(const int32_t* slot, int64_t token, int64_t k, int
   for (int64_t choice = token * k; choice < (token + 1) * k; ++choice) {
     const int64_t row = slot[choice];
     if (row == -1) continue;
-    if (row < 0 || row >= slots) reject_index("slot", choice, row, slots, ", or be -1 (dropped)");
+    if (row < 0 || row >= slots) reject_index("slot", choice, row, slots, ", or -1 (dropped)");
     int64_t place = count++;
     for (; place > 0 && found[place - 1].row > row; --place) found[place] = found[place - 1];
     found[place] = {row, choice};
