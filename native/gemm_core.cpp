@@ -1,0 +1,211 @@
+// Blocking: k in chunks that keep a panel of b near the processor, b packed once per chunk and shared by all
+// threads, then blocks of c (rows x columns) as tasks. A long k with a small c (the gradient of a weight, k = tokens)
+// is cut along k instead: partial products, added in order. No cut depends on the number of threads.
+#include "gemm_core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "params.h"
+#include "parallel.h"
+#include "scratch.h"
+#define UAM_SIMD_FILE "gemm_core.cpp"
+#include "simd.h"
+#include "gemm_tile.h"
+#include "gemm_pack.h"
+
+namespace uam::cpu::UAM_ISA {
+
+inline constexpr int64_t kDepth = 384;           // k per chunk
+inline constexpr int64_t kColumns = 4096;        // columns of b packed at a time
+inline constexpr int64_t kRowBlock = 8 * kTileRows;
+inline constexpr int64_t kEnoughTasks = 16;      // to keep some threads busy to the end
+inline constexpr int64_t kTaskWork = 1 << 20;    // multiply-adds that pay for handing over a task
+inline constexpr int64_t kSplitDepth = 2048;     // tokens per partial product
+inline constexpr int64_t kSplitTasks = 32;
+inline constexpr int64_t kDirectRows = 2 * kTileRows;  // up to here b is read where it lies
+
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+inline int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+// Where part i of `parts` nearly equal parts of n begins.
+inline int64_t cut(int64_t n, int64_t i, int64_t parts) { return n * i / parts; }
+
+template <class F> void map_rows(float* to, const float* from, int64_t ld, int64_t rows, int64_t columns, F&& f) {
+  for (int64_t i = 0; i < rows; ++i, to += ld, from += ld) {
+    int64_t j = 0;
+    for (; j + W <= columns; j += W) store(to + j, f(load(from + j)));
+    if (j < columns) store_n(to + j, f(load_n(from + j, int(columns - j))), int(columns - j));
+  }
+}
+
+// to = activation(from), both rows x columns with one leading dimension; they may be the same array.
+inline void activate(Activation activation, float* to, const float* from, int64_t ld, int64_t rows, int64_t columns) {
+  switch (activation) {
+    case Activation::relu: return map_rows(to, from, ld, rows, columns, [](vf x) { return select(x < set1(0.f), set1(0.f), x); });
+    case Activation::sigmoid: return map_rows(to, from, ld, rows, columns, [](vf x) { return sigmoid(x); });
+    case Activation::tanh: return map_rows(to, from, ld, rows, columns, [](vf x) { return tanh(x); });
+    case Activation::silu: return map_rows(to, from, ld, rows, columns, [](vf x) { return silu(x); });
+    case Activation::softplus: return map_rows(to, from, ld, rows, columns, [](vf x) { return softplus(x); });
+    case Activation::gelu_tanh:  // x/2 (1 + tanh u) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3)
+      return map_rows(to, from, ld, rows, columns, [](vf x) {
+        const vf x3 = x * x * x;
+        return x * sigmoid(set1(1.5957691216057308f) * fma(set1(0.044715f), x3, x));
+      });
+    default:
+      if (to != from) map_rows(to, from, ld, rows, columns, [](vf x) { return x; });
+  }
+}
+
+// One chunk of k over one range of columns: what every task of it needs.
+struct Chunk {
+  const Gemm& g;
+  int64_t k0, depth;      // of k
+  int64_t j0, columns;    // of n
+  const float* packed;    // panel of columns from j0 + j at packed + j * depth
+  bool direct;            // full panels of b are read where they lie
+  bool first, last;       // of the chunks of k
+};
+
+inline void multiply_block(const Chunk& chunk, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
+  const Gemm& g = chunk.g;
+  const int64_t rows = i1 - i0, depth = chunk.depth;
+  const int64_t panels = ceil_div(rows, kTileRows);
+  const bool by_rows = !g.a.transposed;
+  Scratch scratch;
+  const float* a = g.a.data;
+  int64_t a_ld = g.a.ld;
+  if (by_rows && g.a.fill) {
+    a_ld = depth + W;  // never a power of two: those rows would share their cache lines' places
+    float* block = scratch.take<float>(rows * a_ld);
+    g.a.fill(g.a.context, i0, rows, chunk.k0, depth, block, a_ld);
+    a = block;
+  } else if (by_rows) {
+    a += i0 * a_ld + chunk.k0;
+  } else {
+    float* block = scratch.take<float>(rows * depth);
+    for (int64_t p = 0; p < panels; ++p) {
+      const int64_t begin = cut(rows, p, panels), end = cut(rows, p + 1, panels);
+      pack_a_by_columns(g.a, i0 + begin, int(end - begin), chunk.k0, depth, block + begin * depth);
+    }
+    a = block;
+  }
+  float* sums = g.pre_activation ? g.pre_activation : g.c;
+  TileCall t{};
+  t.depth = depth;
+  t.c_ld = g.ldc;
+  for (int64_t j = j0; j < j1;) {
+    t.columns = next_columns(j1 - j);
+    const bool direct = chunk.direct && t.columns == kTileColumns;
+    t.b = direct ? g.b.data + chunk.k0 * g.b.ld + j : chunk.packed + (j - chunk.j0) * depth;
+    t.b_ld = direct ? g.b.ld : padded_width(t.columns);
+    for (int64_t p = 0; p < panels; ++p) {
+      const int64_t begin = cut(rows, p, panels), height = cut(rows, p + 1, panels) - begin;
+      t.a = by_rows ? a + begin * a_ld : a + begin * depth;
+      t.a_ld = by_rows ? a_ld : height;
+      t.c = sums + (i0 + begin) * g.ldc + j;
+      if (!chunk.first || g.accumulate) t.init = t.c, t.init_ld = g.ldc;
+      else t.init = g.bias ? g.bias + j : nullptr, t.init_ld = 0;
+      (by_rows ? find_tile<true>(int(height), t.columns) : find_tile<false>(int(height), t.columns))(t);
+    }
+    if (chunk.last && (g.activation != Activation::none || g.pre_activation))
+      activate(g.activation, g.c + i0 * g.ldc + j, sums + i0 * g.ldc + j, g.ldc, rows, t.columns);
+    j += t.columns;
+  }
+}
+
+// How many columns of tasks: only as many as it takes to have enough tasks worth their hand-over.
+inline int64_t column_tasks(const Gemm& g, int64_t row_tasks, int64_t columns, int64_t depth) {
+  const int64_t wished = std::min(ceil_div(kEnoughTasks, row_tasks), g.m * columns * std::max<int64_t>(depth, 1) / (row_tasks * kTaskWork));
+  const int64_t narrowest = (g.a.transposed || g.a.fill ? 4 : 2) * kTileColumns;  // a is packed again for each
+  return std::clamp<int64_t>(wished, 1, std::max<int64_t>(1, columns / narrowest));
+}
+
+// The product over k in [k_begin, k_end).
+inline void multiply(const Gemm& g, int64_t k_begin, int64_t k_end) {
+  const int64_t k_length = k_end - k_begin, chunks = std::max<int64_t>(1, ceil_div(k_length, kDepth));
+  const int64_t row_tasks = ceil_div(g.m, kRowBlock);
+  const bool direct = !g.b.transposed && !g.b.fill && g.m <= kDirectRows;
+  for (int64_t j0 = 0; j0 < g.n; j0 += kColumns) {
+    const int64_t columns = std::min(kColumns, g.n - j0);
+    const int64_t panels = ceil_div(columns, kTileColumns), full_panels = columns / kTileColumns;
+    for (int64_t c = 0; c < chunks; ++c) {
+      const int64_t k0 = k_begin + cut(k_length, c, chunks), depth = k_begin + cut(k_length, c + 1, chunks) - k0;
+      Scratch scratch;
+      float* packed = scratch.take<float>(panels * kTileColumns * depth);
+      const int64_t first_packed = direct ? full_panels : 0;
+      parallel_for(panels - first_packed, std::max<int64_t>(1, (1 << 15) / (kTileColumns * std::max<int64_t>(depth, 1))),
+                   [&](int64_t begin, int64_t end) {
+                     const int64_t right = std::min(columns, (first_packed + end) * kTileColumns);
+                     for (int64_t j = (first_packed + begin) * kTileColumns; j < right;) {
+                       const int width = next_columns(right - j);
+                       pack_b(g.b, k0, depth, j0 + j, width, padded_width(width), packed + j * depth);
+                       j += width;
+                     }
+                   });
+      const Chunk chunk{g, k0, depth, j0, columns, packed, direct, c == 0, c == chunks - 1};
+      const int64_t across = column_tasks(g, row_tasks, columns, depth), tasks = row_tasks * across;
+      const int64_t work = std::max<int64_t>(1, g.m * columns * std::max<int64_t>(depth, 1) / tasks);
+      parallel_for(tasks, std::max<int64_t>(1, 2 * kTaskWork / work), [&](int64_t begin, int64_t end) {
+        for (int64_t task = begin; task < end; ++task) {
+          const int64_t row = task / across, column = task % across;
+          const int64_t left = std::min(columns, cut(panels, column, across) * kTileColumns);
+          const int64_t right = std::min(columns, cut(panels, column + 1, across) * kTileColumns);
+          multiply_block(chunk, cut(g.m, row, row_tasks), cut(g.m, row + 1, row_tasks), j0 + left, j0 + right);
+        }
+      });
+    }
+  }
+}
+
+// c = sum over parts of k, each a product of its own; the sum runs in their order.
+inline void multiply_in_parts(const Gemm& g, int64_t parts) {
+  Scratch scratch;
+  float* partial = scratch.take<float>(parts * g.m * g.n);
+  parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part) {
+      Gemm one = g;
+      one.c = partial + part * g.m * g.n;
+      one.ldc = g.n;
+      one.bias = nullptr;
+      one.accumulate = false;
+      one.activation = Activation::none;
+      one.pre_activation = nullptr;
+      multiply(one, cut(g.k, part, parts), cut(g.k, part + 1, parts));
+    }
+  });
+  float* sums = g.pre_activation ? g.pre_activation : g.c;
+  parallel_for(g.m, std::max<int64_t>(1, (1 << 14) / g.n), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      float* to = sums + i * g.ldc;
+      const float* init = g.accumulate ? to : g.bias;
+      for (int64_t j = 0; j < g.n; j += W) {
+        const int lanes = int(std::min<int64_t>(W, g.n - j));
+        vf s = init ? load_n(init + j, lanes) : vf{};
+        for (int64_t part = 0; part < parts; ++part) s += load_n(partial + (part * g.m + i) * g.n + j, lanes);
+        store_n(to + j, s, lanes);
+      }
+    }
+    if (g.activation != Activation::none || g.pre_activation)
+      activate(g.activation, g.c + begin * g.ldc, sums + begin * g.ldc, g.ldc, end - begin, g.n);
+  });
+}
+
+void gemm(const Gemm& g) {
+  if (g.m <= 0 || g.n <= 0) return;
+  const int64_t tasks = ceil_div(g.m, kRowBlock) * ceil_div(g.n, 4 * kTileColumns);
+  const int64_t parts = tasks >= kEnoughTasks ? 1 : std::min(g.k / kSplitDepth, std::max<int64_t>(2, kSplitTasks / tasks));
+  if (parts > 1) multiply_in_parts(g, parts);
+  else multiply(g, 0, g.k);
+}
+
+}  // namespace uam::cpu::UAM_ISA
+
+#ifndef UAM_ISA_PASS
+namespace uam::cpu {
+void gemm(const Gemm& g) {
+  if (g.accumulate && (g.bias || g.pre_activation || g.activation != Activation::none))
+    throw KernelError("UAM_ARGUMENT", "an accumulating product takes no bias and no activation");
+  UAM_BEST(gemm)(g);
+}
+}  // namespace uam::cpu
+#endif
