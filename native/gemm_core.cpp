@@ -13,6 +13,7 @@
 #include "simd.h"
 #include "gemm_tile.h"
 #include "gemm_pack.h"
+#include "gemm_dot.h"
 
 namespace uam::cpu::UAM_ISA {
 
@@ -23,7 +24,12 @@ inline constexpr int64_t kEnoughTasks = 16;      // to keep some threads busy to
 inline constexpr int64_t kTaskWork = 1 << 20;    // multiply-adds that pay for handing over a task
 inline constexpr int64_t kSplitDepth = 2048;     // tokens per partial product
 inline constexpr int64_t kSplitTasks = 32;
-inline constexpr int64_t kDirectRows = 2 * kTileRows;  // up to here b is read where it lies
+inline constexpr int64_t kDirectRows = 2 * kTileRows;  // up to so many rows of c, or with so small a b, b is read where it lies
+inline constexpr int64_t kDirectB = 1 << 13;
+inline constexpr int64_t kCrowdedRows = 1024;     // rows of a at multiples of this distance share too few cache lines
+inline constexpr int64_t kWorthCopying = 128;    // columns of c that repay a copy of a
+inline constexpr int64_t kShortDepth = 32;      // k so short that writing c is the work
+inline constexpr int64_t kDotRows = 6;           // fewer rows than this do not repay packing b
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
@@ -74,42 +80,46 @@ inline void multiply_block(const Chunk& chunk, int64_t i0, int64_t i1, int64_t j
   Scratch scratch;
   const float* a = g.a.data;
   int64_t a_ld = g.a.ld;
-  if (by_rows && g.a.fill) {
-    a_ld = depth + W;  // never a power of two: those rows would share their cache lines' places
-    float* block = scratch.take<float>(rows * a_ld);
-    g.a.fill(g.a.context, i0, rows, chunk.k0, depth, block, a_ld);
-    a = block;
-  } else if (by_rows) {
-    a += i0 * a_ld + chunk.k0;
-  } else {
-    float* block = scratch.take<float>(rows * depth);
+  if (!by_rows) {
+    float* block = scratch.take<float>(panels * kPaddedRows * depth);
     for (int64_t p = 0; p < panels; ++p) {
       const int64_t begin = cut(rows, p, panels), end = cut(rows, p + 1, panels);
-      pack_a_by_columns(g.a, i0 + begin, int(end - begin), chunk.k0, depth, block + begin * depth);
+      pack_a_by_columns(g.a, g.m, i0 + begin, int(end - begin), chunk.k0, depth, block + p * kPaddedRows * depth);
     }
     a = block;
+    a_ld = kPaddedRows;
+  } else if (g.a.fill || (a_ld % kCrowdedRows == 0 && j1 - j0 >= kWorthCopying && rows > 1)) {
+    a_ld = row_distance(depth);
+    float* block = scratch.take<float>(rows * a_ld);
+    pack_a_by_rows(g.a, i0, rows, chunk.k0, depth, block);
+    a = block;
+  } else {
+    a += i0 * a_ld + chunk.k0;
   }
   float* sums = g.pre_activation ? g.pre_activation : g.c;
   TileCall t{};
   t.depth = depth;
+  t.a_ld = a_ld;
   t.c_ld = g.ldc;
-  for (int64_t j = j0; j < j1;) {
+  const auto multiply_panel = [&](int64_t p, int64_t j) {
+    const int64_t begin = cut(rows, p, panels), height = cut(rows, p + 1, panels) - begin;
     t.columns = next_columns(j1 - j);
     const bool direct = chunk.direct && t.columns == kTileColumns;
     t.b = direct ? g.b.data + chunk.k0 * g.b.ld + j : chunk.packed + (j - chunk.j0) * depth;
     t.b_ld = direct ? g.b.ld : padded_width(t.columns);
-    for (int64_t p = 0; p < panels; ++p) {
-      const int64_t begin = cut(rows, p, panels), height = cut(rows, p + 1, panels) - begin;
-      t.a = by_rows ? a + begin * a_ld : a + begin * depth;
-      t.a_ld = by_rows ? a_ld : height;
-      t.c = sums + (i0 + begin) * g.ldc + j;
-      if (!chunk.first || g.accumulate) t.init = t.c, t.init_ld = g.ldc;
-      else t.init = g.bias ? g.bias + j : nullptr, t.init_ld = 0;
-      (by_rows ? find_tile<true>(int(height), t.columns) : find_tile<false>(int(height), t.columns))(t);
-    }
-    if (chunk.last && (g.activation != Activation::none || g.pre_activation))
-      activate(g.activation, g.c + i0 * g.ldc + j, sums + i0 * g.ldc + j, g.ldc, rows, t.columns);
-    j += t.columns;
+    t.a = by_rows ? a + begin * a_ld : a + p * kPaddedRows * depth;
+    t.c = sums + (i0 + begin) * g.ldc + j;
+    t.soon = t.c + (depth <= kShortDepth ? kTileRows * g.ldc : 0);
+    if (!chunk.first || g.accumulate) t.init = t.c, t.init_ld = g.ldc;
+    else t.init = g.bias ? g.bias + j : nullptr, t.init_ld = 0;
+    (by_rows ? find_tile<true>(int(height), t.columns) : find_tile<false>(int(height), t.columns))(t);
+  };
+  const bool epilogue = chunk.last && (g.activation != Activation::none || g.pre_activation);
+  // c is written in long rows: a stays in the nearest cache, the panels of b pass through it.
+  for (int64_t p = 0; p < panels; ++p) {
+    for (int64_t j = j0; j < j1; j += next_columns(j1 - j)) multiply_panel(p, j);
+    const int64_t begin = cut(rows, p, panels), end = cut(rows, p + 1, panels), at = (i0 + begin) * g.ldc + j0;
+    if (epilogue) activate(g.activation, g.c + at, sums + at, g.ldc, end - begin, j1 - j0);
   }
 }
 
@@ -124,7 +134,7 @@ inline int64_t column_tasks(const Gemm& g, int64_t row_tasks, int64_t columns, i
 inline void multiply(const Gemm& g, int64_t k_begin, int64_t k_end) {
   const int64_t k_length = k_end - k_begin, chunks = std::max<int64_t>(1, ceil_div(k_length, kDepth));
   const int64_t row_tasks = ceil_div(g.m, kRowBlock);
-  const bool direct = !g.b.transposed && !g.b.fill && g.m <= kDirectRows;
+  const bool direct = !g.b.transposed && !g.b.fill && (g.m <= kDirectRows || g.k * g.n <= kDirectB);
   for (int64_t j0 = 0; j0 < g.n; j0 += kColumns) {
     const int64_t columns = std::min(kColumns, g.n - j0);
     const int64_t panels = ceil_div(columns, kTileColumns), full_panels = columns / kTileColumns;
@@ -157,15 +167,59 @@ inline void multiply(const Gemm& g, int64_t k_begin, int64_t k_end) {
   }
 }
 
+// Matrix times vector and the like, both operands along k: see gemm_dot.h.
+inline bool is_dots(const Gemm& g) {
+  const bool b_by_rows = g.b.transposed || (g.n == 1 && g.b.ld == 1);
+  return !g.a.transposed && b_by_rows && !g.a.fill && !g.b.fill && (g.m < kDotRows || g.n == 1);
+}
+
+inline void multiply_by_dots(const Gemm& g) {
+  float* sums = g.pre_activation ? g.pre_activation : g.c;
+  const int64_t b_ld = g.b.transposed ? g.b.ld : g.k;
+  const bool along_rows = g.m >= g.n;  // tasks are groups of rows of c, or of columns
+  const int64_t groups = ceil_div(along_rows ? g.m : g.n, 4), work = 4 * (along_rows ? g.n : g.m) * (g.k + W);
+  parallel_for(groups, std::max<int64_t>(1, kTaskWork / 4 / work), [&](int64_t begin, int64_t end) {
+    const int64_t i0 = along_rows ? 4 * begin : 0, i1 = along_rows ? std::min(g.m, 4 * end) : g.m;
+    const int64_t j0 = along_rows ? 0 : 4 * begin, j1 = along_rows ? g.n : std::min(g.n, 4 * end);
+    for (int64_t j = j0; j < j1; j += 4) {
+      for (int64_t i = i0; i < i1; i += 4) {
+        float* c = sums + i * g.ldc + j;
+        const float* init = g.accumulate ? c : g.bias ? g.bias + j : nullptr;
+        dot_block({g.a.data + i * g.a.ld, g.a.ld, g.b.data + j * b_ld, b_ld, g.k, init, g.accumulate ? g.ldc : 0, c, g.ldc},
+                  int(std::min<int64_t>(4, i1 - i)), int(std::min<int64_t>(4, j1 - j)));
+      }
+    }
+    const int64_t at = i0 * g.ldc + j0;
+    if (g.activation != Activation::none || g.pre_activation) activate(g.activation, g.c + at, sums + at, g.ldc, i1 - i0, j1 - j0);
+  });
+}
+
+inline Operand transposed(Operand x) {
+  x.transposed = !x.transposed;
+  return x;
+}
+
+inline vf gather(const float* from, int64_t distance, int count) {
+  float lanes[W] = {};
+  for (int i = 0; i < count; ++i) lanes[i] = from[i * distance];
+  return load(lanes);
+}
+
 // c = sum over parts of k, each a product of its own; the sum runs in their order.
 inline void multiply_in_parts(const Gemm& g, int64_t parts) {
+  // A tall narrow c is made as its transpose: then the long operand is read as it lies instead of packed.
+  const bool swapped = g.n <= kTileColumns / 2 && g.m >= 2 * g.n && g.a.transposed && !g.b.transposed;
   Scratch scratch;
   float* partial = scratch.take<float>(parts * g.m * g.n);
   parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t part = begin; part < end; ++part) {
       Gemm one = g;
+      if (swapped) {
+        one.m = g.n, one.n = g.m;
+        one.a = transposed(g.b), one.b = transposed(g.a);
+      }
       one.c = partial + part * g.m * g.n;
-      one.ldc = g.n;
+      one.ldc = one.n;
       one.bias = nullptr;
       one.accumulate = false;
       one.activation = Activation::none;
@@ -181,7 +235,10 @@ inline void multiply_in_parts(const Gemm& g, int64_t parts) {
       for (int64_t j = 0; j < g.n; j += W) {
         const int lanes = int(std::min<int64_t>(W, g.n - j));
         vf s = init ? load_n(init + j, lanes) : vf{};
-        for (int64_t part = 0; part < parts; ++part) s += load_n(partial + (part * g.m + i) * g.n + j, lanes);
+        for (int64_t part = 0; part < parts; ++part) {
+          const float* from = partial + part * g.m * g.n;
+          s += swapped ? gather(from + j * g.m + i, g.m, lanes) : load_n(from + i * g.n + j, lanes);
+        }
         store_n(to + j, s, lanes);
       }
     }
@@ -194,7 +251,8 @@ void gemm(const Gemm& g) {
   if (g.m <= 0 || g.n <= 0) return;
   const int64_t tasks = ceil_div(g.m, kRowBlock) * ceil_div(g.n, 4 * kTileColumns);
   const int64_t parts = tasks >= kEnoughTasks ? 1 : std::min(g.k / kSplitDepth, std::max<int64_t>(2, kSplitTasks / tasks));
-  if (parts > 1) multiply_in_parts(g, parts);
+  if (is_dots(g)) multiply_by_dots(g);
+  else if (parts > 1) multiply_in_parts(g, parts);
   else multiply(g, 0, g.k);
 }
 

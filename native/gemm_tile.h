@@ -20,6 +20,7 @@ struct TileCall {
   int64_t init_ld;
   float* c;
   int64_t c_ld;
+  const float* soon;  // what to prefetch for writing: c itself, or when k is short the tile below
   int columns;        // columns of c and init that exist, at most the tile's width
 };
 
@@ -67,11 +68,14 @@ template <int ROWS, bool BY_ROWS> struct Walk {
 };
 
 template <class V, int ROWS, int VECTORS, bool BY_ROWS>
-UAM_INLINE void tile_step(V (&sum)[ROWS][VECTORS], const Walk<ROWS, BY_ROWS>& a, int ahead, const float* b) {
+UAM_INLINE void tile_step(V (&sum)[ROWS][VECTORS], const Walk<ROWS, BY_ROWS>& a, int ahead, const float* b, int64_t far) {
   using L = Lanes<V>;
   V row[VECTORS];
 #pragma GCC unroll 2
-  for (int v = 0; v < VECTORS; ++v) row[v] = L::load(b + v * L::count);
+  for (int v = 0; v < VECTORS; ++v) {
+    row[v] = L::load(b + v * L::count);
+    __builtin_prefetch(b + v * L::count + far);
+  }
 #pragma GCC unroll 14
   for (int i = 0; i < ROWS; ++i) {
     const V x = L::broadcast(a.at(i, ahead));
@@ -96,21 +100,25 @@ template <class V, int ROWS, int VECTORS, bool BY_ROWS> void tile(const TileCall
     }
   }
 
+  for (int i = 0; i < ROWS; ++i) {
+    __builtin_prefetch(t.soon + i * t.c_ld, 1);
+    if (VECTORS > 1) __builtin_prefetch(t.soon + i * t.c_ld + 16, 1);
+  }
   Walk<ROWS, BY_ROWS> a(t.a, t.a_ld);
   const float* b = t.b;
-  const int64_t b_ld = t.b_ld;
+  const int64_t b_ld = t.b_ld, far = 12 * b_ld;
   int64_t k = 0;
   for (; k + 4 <= t.depth; k += 4) {
 #pragma GCC unroll 4
     for (int ahead = 0; ahead < 4; ++ahead) {
-      tile_step<V, ROWS, VECTORS, BY_ROWS>(sum, a, BY_ROWS ? ahead : 0, b);
+      tile_step<V, ROWS, VECTORS, BY_ROWS>(sum, a, BY_ROWS ? ahead : 0, b, far);
       b += b_ld;
       if (!BY_ROWS) a.advance(1);
     }
     if (BY_ROWS) a.advance(4);
   }
   for (; k < t.depth; ++k) {
-    tile_step<V, ROWS, VECTORS, BY_ROWS>(sum, a, 0, b);
+    tile_step<V, ROWS, VECTORS, BY_ROWS>(sum, a, 0, b, far);
     b += b_ld;
     a.advance(1);
   }
