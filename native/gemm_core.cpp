@@ -11,6 +11,7 @@
 #include "scratch.h"
 #define UAM_SIMD_FILE "gemm_core.cpp"
 #include "simd.h"
+#include "activation_loops.h"
 #include "gemm_tile.h"
 #include "gemm_pack.h"
 #include "gemm_dot.h"
@@ -36,30 +37,17 @@ inline int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 // Where part i of `parts` nearly equal parts of n begins.
 inline int64_t cut(int64_t n, int64_t i, int64_t parts) { return n * i / parts; }
 
-template <class F> void map_rows(float* to, const float* from, int64_t ld, int64_t rows, int64_t columns, F&& f) {
-  for (int64_t i = 0; i < rows; ++i, to += ld, from += ld) {
-    int64_t j = 0;
-    for (; j + W <= columns; j += W) store(to + j, f(load(from + j)));
-    if (j < columns) store_n(to + j, f(load_n(from + j, int(columns - j))), int(columns - j));
-  }
-}
-
 // to = activation(from), both rows x columns with one leading dimension; they may be the same array.
 inline void activate(Activation activation, float* to, const float* from, int64_t ld, int64_t rows, int64_t columns) {
-  switch (activation) {
-    case Activation::relu: return map_rows(to, from, ld, rows, columns, [](vf x) { return select(x < set1(0.f), set1(0.f), x); });
-    case Activation::sigmoid: return map_rows(to, from, ld, rows, columns, [](vf x) { return sigmoid(x); });
-    case Activation::tanh: return map_rows(to, from, ld, rows, columns, [](vf x) { return tanh(x); });
-    case Activation::silu: return map_rows(to, from, ld, rows, columns, [](vf x) { return silu(x); });
-    case Activation::softplus: return map_rows(to, from, ld, rows, columns, [](vf x) { return softplus(x); });
-    case Activation::gelu_tanh:  // x/2 (1 + tanh u) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3)
-      return map_rows(to, from, ld, rows, columns, [](vf x) {
-        const vf x3 = x * x * x;
-        return x * sigmoid(set1(1.5957691216057308f) * fma(set1(0.044715f), x3, x));
-      });
-    default:
-      if (to != from) map_rows(to, from, ld, rows, columns, [](vf x) { return x; });
-  }
+  with_activation(activation, [&]<class F>() {
+    for (int64_t i = 0; i < rows; ++i) {
+      const float* x = from + i * ld;
+      float* y = to + i * ld;
+      int64_t j = 0;
+      for (; j + W <= columns; j += W) store(y + j, F::f(load(x + j)));
+      if (j < columns) store_n(y + j, F::f(load_n(x + j, int(columns - j))), int(columns - j));
+    }
+  });
 }
 
 // One chunk of k over one range of columns: what every task of it needs.

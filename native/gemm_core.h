@@ -9,10 +9,9 @@
 #pragma once
 #include <cstdint>
 
-namespace uam::cpu {
+#include "activation.h"
 
-// The order is the contract: src/ops/gemm.ts lists the same names.
-enum class Activation : int32_t { none, relu, sigmoid, tanh, silu, softplus, gelu_tanh, count };
+namespace uam::cpu {
 
 // One stored operand. Instead of `data` a kernel may give `fill`, which writes the block
 // [row, row + rows) x [column, column + columns) of the stored matrix to out[r * out_ld + c] when the product asks
