@@ -1,3 +1,4 @@
+export type { Activation } from './activation.js';
 export { type AdamwOptions, type AdamwState, adamwState, adamwStep } from './adamw.js';
 export { type BceWithLogitsOptions, bceWithLogits } from './bce_with_logits.js';
 export * from './binary.js';
@@ -6,7 +7,11 @@ export { concat, permute, reshape, slice, stack, transpose } from './copy_stride
 export { type CrossEntropyOptions, crossEntropy } from './cross_entropy.js';
 export * from './dropout.js';
 export * from './gather_rows.js';
+export * from './grouped_linear.js';
 export { l2Norm } from './l2_norm.js';
+export * from './linear.js';
+export * from './matmul.js';
+export { type MoeFfnResult, moeFfn } from './moe.js';
 export { moeCombine } from './moe_combine.js';
 export { type MoeDispatch, type MoeDispatchOptions, moeDispatch } from './moe_dispatch.js';
 export { type MoeRouteOptions, type MoeRouting, moeRoute } from './moe_route.js';

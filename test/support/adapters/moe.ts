@@ -1,4 +1,4 @@
-import { moeRoute, type Tensor } from '../../../src/index.js';
+import { moeFfn, moeRoute, type Tensor } from '../../../src/index.js';
 import type { Adapter } from '../vectors.js';
 
 export const moeAdapters: Record<string, Adapter> = {
@@ -9,5 +9,13 @@ export const moeAdapters: Record<string, Adapter> = {
       capacity: capacity as number,
     });
     return { weights, indices, kept, load_balance: loadBalance, z_loss: zLoss };
+  },
+  moe_ffn: ({ x, gate, w1, b1, w2, b2 }, { k, renormalize, capacity }) => {
+    const { out, indices, kept, loadBalance } = moeFfn(x as Tensor, gate as Tensor, w1 as Tensor, b1, w2 as Tensor, b2, {
+      k: k as number,
+      renormalize: renormalize as boolean,
+      capacity: capacity as number,
+    });
+    return { out, indices, kept, load_balance: loadBalance };
   },
 };
