@@ -15,9 +15,14 @@ const builds = {
 };
 
 function findNvcc() {
-  const folders = [...(process.env.CUDA_HOME ? [join(process.env.CUDA_HOME, 'bin')] : []), ...(process.env.PATH ?? '').split(delimiter), '/usr/local/cuda/bin'];
+  const folders = [
+    ...(process.env.CUDA_HOME ? [join(process.env.CUDA_HOME, 'bin')] : []),
+    ...(process.env.PATH ?? '').split(delimiter),
+    '/usr/local/cuda/bin',
+  ];
   const found = folders.map((folder) => join(folder, 'nvcc')).find((path) => existsSync(path));
-  if (!found) throw new Error('nvcc was not found in CUDA_HOME, on PATH or in /usr/local/cuda/bin: install the CUDA toolkit (12.4 or later)');
+  if (!found)
+    throw new Error('nvcc was not found in CUDA_HOME, on PATH or in /usr/local/cuda/bin: install the CUDA toolkit (12.4 or later)');
   return found;
 }
 
@@ -34,7 +39,8 @@ const addon = join(root, build.out, 'Release', 'uam_native.node');
 if (name === 'sanitize') {
   console.log(`built ${build.out}/Release/uam_native.node (it loads only with the sanitizer's runtime preloaded)`);
 } else {
-  const report = 'const { runtime } = require(process.argv[1]); console.log(`isa ${runtime.isa()}, CUDA: ${runtime.cudaStatus()}`)';
+  const report = "const { runtime } = require(process.argv[1]); console.log('isa', runtime.isa() + '; CUDA:', runtime.cudaStatus())";
   const text = execFileSync(process.execPath, ['-e', report, addon], { encoding: 'utf8' }).trim();
-  console.log(`built and loaded ${build.out}/Release/uam_native.node (${text}); use it with UAM_ADDON=${addon}`);
+  console.log(`built and loaded ${build.out}/Release/uam_native.node: ${text}`);
+  console.log(`use it with UAM_ADDON=${addon}`);
 }

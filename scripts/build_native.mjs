@@ -19,6 +19,7 @@ function headersOfThisNode() {
 }
 
 const nodeGyp = join(dirname(createRequire(import.meta.url).resolve('node-gyp/package.json')), 'bin', 'node-gyp.js');
-const run = (...args) => execFileSync(process.execPath, [nodeGyp, ...args, '--loglevel=warn', ...headersOfThisNode()], { cwd: root, stdio: 'inherit' });
+const run = (...args) =>
+  execFileSync(process.execPath, [nodeGyp, ...args, '--loglevel=warn', ...headersOfThisNode()], { cwd: root, stdio: 'inherit' });
 run('configure'); // always: the source list is read at configure time
 run('build', '--jobs=max');
