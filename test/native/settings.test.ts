@@ -1,9 +1,6 @@
-// UAM_THREADS, UAM_ISA and UAM_ADDON, each in a process of its own: they are read once, when the addon loads.
+// UAM_THREADS, UAM_ISA and Slurm's word, each in a process of its own: they are read once, when the addon loads.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { nativeRuntime } from '../../src/native/device.js';
 import { packageRoot } from '../../src/native/load.js';
@@ -67,30 +64,4 @@ t.test('UAM_ISA forces an instruction set', async (t) => {
     code: 'UAM_ARGUMENT',
     message: /baseline, avx2 or avx512, received 'sse9'/,
   });
-});
-
-t.test('UAM_ADDON must load', async (t) => {
-  const missing = info({ UAM_ADDON: '/nowhere/uam_native.node' }).answer;
-  t.match(missing, { name: 'UamError', code: 'UAM_ADDON', message: /nowhere.uam_native.node: no such file/ });
-  const broken = join(t.testdir({ 'broken.node': 'this is no addon' }), 'broken.node');
-  t.match(info({ UAM_ADDON: broken }).answer, { name: 'UamError', code: 'UAM_ADDON', message: /broken.node: .+/ });
-});
-
-t.test('without an addon the TypeScript reference runs, with one warning that says why', async (t) => {
-  const folder = join(packageRoot(), 'build', 'no_addon');
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  cpSync(fileURLToPath(sources), join(folder, 'src'), { recursive: true });
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'uam-native', type: 'module' }));
-  const program = `
-    import * as uam from '${join(folder, 'src', 'index.js')}';
-    const x = uam.Tensor.from([1, 2, 3]);
-    console.log(uam.runtimeInfo().backend, [...uam.square(x).data, ...uam.square(x).data].join());
-    try { uam.setBackend('cpu'); } catch ({ code }) { console.log(code); }`;
-  const { code, stdout, stderr } = runModule(program, { UAM_ADDON: undefined });
-  t.equal(code, 0);
-  t.equal(stdout, 'reference 1,4,9,1,4,9\nUAM_ADDON');
-  t.equal(stderr.split('\n').filter((line) => line.includes('Warning')).length, 1, 'one warning');
-  t.match(stderr, /could not be loaded on \S+, Node v[\s\S]*no such file[\s\S]*To mend it/);
 });
