@@ -15,7 +15,7 @@ const files = ['native', 'ops']
   .map((folder) => join(compiled, folder))
   .filter((folder) => existsSync(folder))
   .flatMap((folder) => readdirSync(folder, { recursive: true }).map((file) => join(folder, String(file))))
-  .filter((file) => file.endsWith('.test.js') && file.includes(filter) && !file.endsWith('load.test.js')) // it loads other addons
+  .filter((file) => file.endsWith('.test.js') && file.includes(filter) && !/(load|settings)\.test\.js$/.test(file)) // these load other addons, or none
   .sort();
 if (files.length === 0) throw new Error(`no compiled tests in ${relative(root, compiled)} match '${filter}': run npm run build:dev`);
 
@@ -25,6 +25,7 @@ const library = (name) => execFileSync('g++', [`-print-file-name=${name}`], { en
 const env = {
   ...process.env,
   UAM_ADDON: join(root, 'build-sanitize', 'Release', 'uam_native.node'),
+  TAP_TIMEOUT: String(60 * minutes),
   UAM_SANITIZE: '1', // tests that measure memory or time skip themselves
   LD_PRELOAD: `${library('libasan.so')} ${library('libstdc++.so')}`,
   ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=0:exitcode=99:allocator_may_return_null=1',
