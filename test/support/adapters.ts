@@ -1,7 +1,11 @@
 // How each op of the vectors is called in this package: one module per op, by the name of its file in src/ops.
+import { linearAdapters } from './adapters/linear.js';
+import { matmulAdapters } from './adapters/matmul.js';
 import { unaryAdapters } from './adapters/unary.js';
 import type { Adapter } from './vectors.js';
 
 export const adapters: Record<string, Adapter> = {
+  ...linearAdapters,
+  ...matmulAdapters,
   ...unaryAdapters,
 };
