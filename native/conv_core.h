@@ -75,13 +75,19 @@ struct Cut {
 // out[m, :channels] = bias + sum over rows r, runs s, k of a[m * pixel + r * row + s * apart + k] * w[r, s, k, :],
 // for M target pixels and V vectors of channels.
 template <int M, int V>
-__attribute__((noinline)) void gather_tile(const float* a, int64_t pixel, int64_t rows, int64_t row, const Runs& runs, const float* w, const vf* bias,
-                                           float* out, int64_t out_pixel, int channels) {
+__attribute__((noinline)) void gather_tile(const float* a, int64_t pixel, int64_t rows, int64_t row, const Runs& runs, const float* w,
+                                           const float* bias, float* out, int64_t out_pixel, int channels) {
+  const int last = channels - (V - 1) * W;
+  vf start[V] = {};
+  if (bias) {
+    if constexpr (V == 2) start[0] = load(bias);
+    start[V - 1] = load_n(bias + (V - 1) * W, last);
+  }
   vf sums[M][V];
 #pragma GCC unroll 12
   for (int m = 0; m < M; ++m)
 #pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) sums[m][v] = bias[v];
+    for (int v = 0; v < V; ++v) sums[m][v] = start[v];
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t s = 0; s < runs.count; ++s) {
       const float* at = a + r * row + s * runs.apart;
@@ -102,7 +108,6 @@ __attribute__((noinline)) void gather_tile(const float* a, int64_t pixel, int64_
   for (int m = 0; m < M; ++m) {
     float* to = out + m * out_pixel;
     if constexpr (V == 2) store(to, sums[m][0]);
-    const int last = channels - (V - 1) * W;
     if (last == W) store(to + (V - 1) * W, sums[m][V - 1]);
     else store_n(to + (V - 1) * W, sums[m][V - 1], last);
   }
@@ -156,6 +161,24 @@ struct Gather {
   int64_t kernel_width, weight_group, weight_target, weight_tap, weight_source;
 };
 
+// to[c, o] = from[o * by_target + c * by_source] for `channels` of `width` targets, zero for the rest; a cache line of
+// either side is used up before the next is touched.
+inline void pack_tap(const float* from, int64_t by_target, int64_t by_source, int64_t depth, int64_t channels, int64_t width, float* to) {
+  constexpr int64_t kLine = 16;
+  for (int64_t c0 = 0; c0 < depth; c0 += kLine) {
+    const int64_t c1 = std::min(depth, c0 + kLine);
+    if (by_target == 1) {
+      for (int64_t c = c0; c < c1; ++c)
+        for (int64_t o = 0; o < channels; ++o) to[c * width + o] = from[c * by_source + o];
+    } else {
+      for (int64_t o = 0; o < channels; ++o)
+        for (int64_t c = c0; c < c1; ++c) to[c * width + o] = from[o * by_target + c * by_source];
+    }
+    for (int64_t c = c0; c < c1; ++c)
+      for (int64_t o = channels; o < width; ++o) to[c * width + o] = 0.f;
+  }
+}
+
 // Weights as the tile reads them: [groups][panels][row taps][col taps][source channels][panel width].
 inline void pack_weights(const Gather& q, float* packed) {
   const int64_t panels = divide_up(q.target_channels, kPanel), depth = q.rows.taps * q.cols.taps * q.source_channels;
@@ -169,10 +192,8 @@ inline void pack_weights(const Gather& q, float* packed) {
         for (int64_t tx = 0; tx < q.cols.taps; ++tx) {
           const int64_t ky = q.rows.tap + ty * q.rows.tap_step, kx = q.cols.tap + tx * q.cols.tap_step;
           const float* from = q.weight + group * q.weight_group + first * q.weight_target + (ky * q.kernel_width + kx) * q.weight_tap;
-          for (int64_t c = 0; c < q.source_channels; ++c, to += width) {
-            for (int64_t o = 0; o < channels; ++o) to[o] = from[o * q.weight_target + c * q.weight_source];
-            for (int64_t o = channels; o < width; ++o) to[o] = 0.f;
-          }
+          pack_tap(from, q.weight_target, q.weight_source, q.source_channels, channels, width, to);
+          to += q.source_channels * width;
         }
       }
     }
@@ -220,29 +241,28 @@ inline void gather(Gather q) {
       const Runs runs(cols, source.pixel, q.source_channels);
       const int64_t row_weights = cols.taps * q.source_channels;  // weights of one kernel row, per target channel
 
-      for (int64_t panel = panels * share / shares; panel < panels * (share + 1) / shares; ++panel) {
-        const int64_t first = panel * kPanel;
-        const int channels = int(std::min(kPanel, q.target_channels - first)), width = channels > W ? int(kPanel) : W;
-        const float* weights = packed + group * group_floats + first * depth;
-        vf bias[2] = {};
-        if (q.bias) {
-          const float* from = q.bias + group * q.target_channels + first;
-          bias[0] = load_n(from, std::min(channels, W));
-          if (channels > W) bias[1] = load_n(from + W, channels - W);
-        }
+      // Panels that fit in cache together are taken tile by tile, so that a pixel's channels are written side by side.
+      const int64_t panel_end = panels * (share + 1) / shares, together = std::max<int64_t>(1, (128 << 10) / std::max<int64_t>(1, depth * kPanel * 4));
+      for (int64_t panel = panels * share / shares; panel < panel_end; panel += together) {
         for (int64_t i = row; i < row + row_count; ++i) {
           const Axis::Range taps = rows.taps_inside(i, q.source_height);
           const int64_t y = rows.stride * i + rows.offset + taps.begin * rows.offset_step - y0;
           const float* from = source.data + y * source.row + (cols.offset - x0) * source.pixel;
           float* to = q.target + ((image * q.target_height + rows.first + rows.step * i) * q.target_width + cols.first) * target_pixel +
-                      group * q.target_channels + first;
+                      group * q.target_channels;
           const int64_t tiles = divide_up(col_count, kTile);
           for (int64_t tile = 0; tile < tiles; ++tile) {  // tiles of equal width, so that none is thin
             const int64_t j = col + col_count * tile / tiles, j_end = col + col_count * (tile + 1) / tiles;
             with_tile(int(j_end - j), [&]<int M>() {
-              const auto run = width == W ? &gather_tile<M, 1> : &gather_tile<M, 2>;
-              run(from + cols.stride * j * source.pixel, cols.stride * source.pixel, taps.end - taps.begin, rows.offset_step * source.row, runs,
-                  weights + taps.begin * row_weights * width, bias, to + cols.step * j * target_pixel, cols.step * target_pixel, channels);
+              for (int64_t first = panel * kPanel; first < std::min((panel + together) * kPanel, std::min(panel_end * kPanel, q.target_channels)); first += kPanel) {
+                const int channels = int(std::min(kPanel, q.target_channels - first));
+                const int64_t width = channels > W ? kPanel : W;
+                const auto run = channels > W ? &gather_tile<M, 2> : &gather_tile<M, 1>;
+                run(from + cols.stride * j * source.pixel, cols.stride * source.pixel, taps.end - taps.begin, rows.offset_step * source.row, runs,
+                    packed + group * group_floats + first * depth + taps.begin * row_weights * width,
+                    q.bias ? q.bias + group * q.target_channels + first : nullptr, to + first + cols.step * j * target_pixel, cols.step * target_pixel,
+                    channels);
+              }
             });
           }
         }
