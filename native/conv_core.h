@@ -1,5 +1,5 @@
 // The dense convolution loops, for one instruction set. Included after simd.h in each pass, so no include guard; the
-// including file has conv_geometry.h, parallel.h, scratch.h, <algorithm> and <cstring> before it.
+// including file has conv_geometry.h, parallel.h, scratch.h, <algorithm> and <cstring> before it, and channel_sums.h.
 //
 // Nothing is unfolded. A *gather* makes a tile of kTile target pixels x 2W channels in registers: for each tap a run of
 // contiguous source floats is broadcast against packed weights. Where taps leave the image a zero-padded window of it is
@@ -9,8 +9,6 @@ namespace uam::cpu::UAM_ISA {
 
 inline constexpr int kTile = UAM_ISA_LEVEL == 2 ? 12 : 6;  // rows of the register tile: with 2 vectors each they fill the registers
 inline constexpr int64_t kPanel = 2 * W;                   // channels of a packed panel; the last may be W wide
-
-inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // A view of pixels: element (y, x, c) of the current image lies at data[y * row + x * pixel + c].
 struct Pixels {
@@ -299,19 +297,6 @@ inline void grid_to_image(const ConvGeometry& given, const float* grid, const fl
               g.image_width, g.image_channels, bias, weight, g.kernel_width, g.grid_channels * depth, 1, g.image_channels, depth});
 }
 
-// sums[0:count] = sum of `parts` arrays of `count` floats, in their order.
-inline void add_parts(const float* parts, int64_t count, int64_t part_count, float* sums) {
-  parallel_for(count, 1 << 14, [&](int64_t begin, int64_t end) {
-    std::memcpy(sums + begin, parts + begin, size_t(end - begin) * sizeof(float));
-    for (int64_t part = 1; part < part_count; ++part) {
-      const float* from = parts + part * count;
-      int64_t i = begin;
-      for (; i + W <= end; i += W) store(sums + i, load(sums + i) + load(from + i));
-      for (; i < end; ++i) sums[i] += from[i];
-    }
-  });
-}
-
 // dweight[g, o, ky, kx, i] = sum over n, gy, gx of grid[n, gy, gx, g, o] * image[n, iy, ix, g, i].
 // A task owns some grid channels and a share of the pixels; shares are added in their order.
 inline void weight_gradient(const ConvGeometry& given, const float* image, const float* grid, float* dweight) {
@@ -390,31 +375,6 @@ inline void weight_gradient(const ConvGeometry& given, const float* image, const
     }
   });
   if (shares > 1) add_parts(parts, total, shares, dweight);
-}
-
-// sums[c] = sum over rows of x[row, c]. Strips in float32, strips added in their order.
-inline void channel_sums(const float* x, int64_t rows, int64_t channels, float* sums) {
-  constexpr int64_t kStrip = 256;
-  const int64_t strips = divide_up(rows, kStrip);
-  if (channels == 0) return;
-  if (strips == 0) {
-    std::memset(sums, 0, size_t(channels) * sizeof(float));
-    return;
-  }
-  Scratch scratch;
-  float* parts = scratch.take<float>(strips * channels);
-  parallel_for(strips, std::max<int64_t>(1, (1 << 18) / (kStrip * channels)), [&](int64_t begin, int64_t end) {
-    for (int64_t strip = begin; strip < end; ++strip) {
-      const int64_t row_end = std::min(rows, (strip + 1) * kStrip);
-      for (int64_t c = 0; c < channels; c += W) {
-        const int n = int(std::min<int64_t>(W, channels - c));
-        vf total = {};
-        for (int64_t row = strip * kStrip; row < row_end; ++row) total += n == W ? load(x + row * channels + c) : load_n(x + row * channels + c, n);
-        store_n(parts + strip * channels + c, total, n);
-      }
-    }
-  });
-  add_parts(parts, channels, strips, sums);
 }
 
 }  // namespace uam::cpu::UAM_ISA
