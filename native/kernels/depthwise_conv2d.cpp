@@ -12,7 +12,7 @@
 namespace uam::cpu::UAM_ISA {
 
 // Vectors run over channels, so there is no reduction across lanes; a tile of neighbouring targets shares each weight.
-inline constexpr int kTargets = 8;
+inline constexpr int kTargets = UAM_ISA_LEVEL == 2 ? 8 : 4;
 
 // The geometry's channels belong to `groups`; anything else would make the loops leave the arrays.
 inline void check_depthwise(const ConvGeometry& g) {
@@ -41,8 +41,10 @@ struct TapBlock {
   int64_t channels;
 };
 
-// M neighbouring targets, all channels.
-template <int M> __attribute__((noinline)) void depthwise_tile(const float* source, const float* weight, const float* bias, float* target, const TapBlock& taps) {
+// M neighbouring targets, all channels. K > 0: kernel rows of K taps whose neighbours are also the targets' neighbours,
+// so that M + K - 1 loads serve M * K products.
+template <int M, int K> __attribute__((noinline)) void depthwise_tile(const float* source, const float* weight, const float* bias, float* target,
+                                                                      const TapBlock& taps) {
   for (int64_t c = 0; c < taps.channels; c += W) {
     const int n = int(std::min<int64_t>(W, taps.channels - c));
     const bool whole = n == W;
@@ -53,10 +55,22 @@ template <int M> __attribute__((noinline)) void depthwise_tile(const float* sour
     const auto accumulate = [&](auto read) {
       for (int64_t ty = 0; ty < taps.rows; ++ty) {
         const float *from = source + ty * taps.row + c, *w = weight + ty * taps.weight_row + c;
-        for (int64_t tx = 0; tx < taps.cols; ++tx, from += taps.col, w += taps.channels) {
-          const vf factor = read(w);
+        if constexpr (K > 0) {
+          vf row[M + K - 1];
+#pragma GCC unroll 16
+          for (int x = 0; x < M + K - 1; ++x) row[x] = read(from + x * taps.col);
 #pragma GCC unroll 8
-          for (int m = 0; m < M; ++m) sums[m] = fma(read(from + m * taps.target_source), factor, sums[m]);
+          for (int k = 0; k < K; ++k) {
+            const vf factor = read(w + k * taps.channels);
+#pragma GCC unroll 8
+            for (int m = 0; m < M; ++m) sums[m] = fma(row[m + k], factor, sums[m]);
+          }
+        } else {
+          for (int64_t tx = 0; tx < taps.cols; ++tx, from += taps.col, w += taps.channels) {
+            const vf factor = read(w);
+#pragma GCC unroll 8
+            for (int m = 0; m < M; ++m) sums[m] = fma(read(from + m * taps.target_source), factor, sums[m]);
+          }
         }
       }
     };
@@ -68,6 +82,17 @@ template <int M> __attribute__((noinline)) void depthwise_tile(const float* sour
       else store_n(target + m * taps.out + c, sums[m], n);
     }
   }
+}
+
+using DepthwiseTile = void (*)(const float*, const float*, const float*, float*, const TapBlock&);
+
+inline DepthwiseTile full_tile(const TapBlock& taps) {
+  if (taps.col == taps.target_source) {
+    if (taps.cols == 3) return &depthwise_tile<kTargets, 3>;
+    if (taps.cols == 5) return &depthwise_tile<kTargets, 5>;
+    if (taps.cols == 7) return &depthwise_tile<kTargets, 7>;
+  }
+  return &depthwise_tile<kTargets, 0>;
 }
 
 inline void gather_row(const DepthwiseGather& q, const float* packed, int64_t image, int64_t i) {
@@ -84,14 +109,15 @@ inline void gather_row(const DepthwiseGather& q, const float* packed, int64_t im
     const Axis::Range tx = cols.taps_inside(j, q.source_width);
     TapBlock some = taps;
     some.cols = tx.end - tx.begin;
-    depthwise_tile<1>(source + (cols.stride * j + cols.offset + tx.begin * cols.offset_step) * channels, weight + tx.begin * channels, q.bias,
+    depthwise_tile<1, 0>(source + (cols.stride * j + cols.offset + tx.begin * cols.offset_step) * channels, weight + tx.begin * channels, q.bias,
                       target + j * taps.out, some);
   };
+  const DepthwiseTile tile = full_tile(taps);
   int64_t j = 0;
   for (; j < inside.begin; ++j) at_edge(j);
   for (; j + kTargets <= inside.end; j += kTargets)
-    depthwise_tile<kTargets>(source + (cols.stride * j + cols.offset) * channels, weight, q.bias, target + j * taps.out, taps);
-  for (; j + 2 <= inside.end; j += 2) depthwise_tile<2>(source + (cols.stride * j + cols.offset) * channels, weight, q.bias, target + j * taps.out, taps);
+    tile(source + (cols.stride * j + cols.offset) * channels, weight, q.bias, target + j * taps.out, taps);
+  for (; j + 2 <= inside.end; j += 2) depthwise_tile<2, 0>(source + (cols.stride * j + cols.offset) * channels, weight, q.bias, target + j * taps.out, taps);
   for (; j < cols.count; ++j) at_edge(j);
 }
 
