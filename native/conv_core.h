@@ -280,7 +280,6 @@ inline ConvGeometry flattened(ConvGeometry g) {
 }
 
 inline void image_to_grid(const ConvGeometry& given, const float* image, const float* weight, const float* bias, float* grid) {
-  check_geometry(given);
   const ConvGeometry g = flattened(given);
   const int64_t taps = g.kernel_height * g.kernel_width, depth = taps * g.image_channels;
   gather({g.batch, g.groups, grid_rows(g), grid_cols(g), image, g.image_height, g.image_width, g.image_channels, grid, g.grid_height, g.grid_width,
@@ -288,7 +287,6 @@ inline void image_to_grid(const ConvGeometry& given, const float* image, const f
 }
 
 inline void grid_to_image(const ConvGeometry& given, const float* grid, const float* weight, const float* bias, float* image) {
-  check_geometry(given);
   const ConvGeometry g = flattened(given);
   const int64_t taps = g.kernel_height * g.kernel_width, depth = taps * g.image_channels;
   for (int64_t y = 0; y < std::min(g.stride_y, g.image_height); ++y)
@@ -300,7 +298,6 @@ inline void grid_to_image(const ConvGeometry& given, const float* grid, const fl
 // dweight[g, o, ky, kx, i] = sum over n, gy, gx of grid[n, gy, gx, g, o] * image[n, iy, ix, g, i].
 // A task owns some grid channels and a share of the pixels; shares are added in their order.
 inline void weight_gradient(const ConvGeometry& given, const float* image, const float* grid, float* dweight) {
-  check_geometry(given);
   const ConvGeometry g = flattened(given);
   const int64_t kernel_row = g.kernel_width * g.image_channels, depth = g.kernel_height * kernel_row, total = g.groups * g.grid_channels * depth;
   if (total == 0) return;
@@ -314,7 +311,7 @@ inline void weight_gradient(const ConvGeometry& given, const float* image, const
   const Cut cut(rows, cols, g.image_channels, 2 * depth * std::min(kRange, g.grid_channels), 12'000'000);
   const int64_t planes = g.batch * cut.row_tasks * cut.col_tasks;
   const int64_t affordable = std::max<int64_t>(1, (8 << 20) / total);  // parts of at most 32 MiB together
-  const int64_t shares = std::min({planes, divide_up(32, owners), affordable});
+  const int64_t shares = std::min(std::min(planes, divide_up(32, owners)), affordable);
   const int64_t image_pixel = g.groups * g.image_channels, grid_pixel = g.groups * g.grid_channels;
 
   Scratch scratch;

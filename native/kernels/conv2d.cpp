@@ -26,8 +26,21 @@ void conv2d_bwd_weight(const Conv2dBwdWeight& p) {
 
 #ifndef UAM_ISA_PASS
 namespace uam::cpu {
-void conv2d_fwd(const Conv2dFwd& p) { UAM_BEST(conv2d_fwd)(p); }
-void conv2d_bwd_input(const Conv2dBwdInput& p) { UAM_BEST(conv2d_bwd_input)(p); }
-void conv2d_bwd_weight(const Conv2dBwdWeight& p) { UAM_BEST(conv2d_bwd_weight)(p); }
+
+void conv2d_fwd(const Conv2dFwd& p) {
+  check_geometry(p.geometry);
+  UAM_BEST(conv2d_fwd)(p);
+}
+
+void conv2d_bwd_input(const Conv2dBwdInput& p) {
+  check_geometry(p.geometry);
+  UAM_BEST(conv2d_bwd_input)(p);
+}
+
+void conv2d_bwd_weight(const Conv2dBwdWeight& p) {
+  check_geometry(p.geometry);
+  UAM_BEST(conv2d_bwd_weight)(p);
+}
+
 }  // namespace uam::cpu
 #endif

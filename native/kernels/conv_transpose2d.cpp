@@ -26,8 +26,21 @@ void conv_transpose2d_bwd_weight(const ConvTranspose2dBwdWeight& p) {
 
 #ifndef UAM_ISA_PASS
 namespace uam::cpu {
-void conv_transpose2d_fwd(const ConvTranspose2dFwd& p) { UAM_BEST(conv_transpose2d_fwd)(p); }
-void conv_transpose2d_bwd_input(const ConvTranspose2dBwdInput& p) { UAM_BEST(conv_transpose2d_bwd_input)(p); }
-void conv_transpose2d_bwd_weight(const ConvTranspose2dBwdWeight& p) { UAM_BEST(conv_transpose2d_bwd_weight)(p); }
+
+void conv_transpose2d_fwd(const ConvTranspose2dFwd& p) {
+  check_geometry(p.geometry);
+  UAM_BEST(conv_transpose2d_fwd)(p);
+}
+
+void conv_transpose2d_bwd_input(const ConvTranspose2dBwdInput& p) {
+  check_geometry(p.geometry);
+  UAM_BEST(conv_transpose2d_bwd_input)(p);
+}
+
+void conv_transpose2d_bwd_weight(const ConvTranspose2dBwdWeight& p) {
+  check_geometry(p.geometry);
+  UAM_BEST(conv_transpose2d_bwd_weight)(p);
+}
+
 }  // namespace uam::cpu
 #endif

@@ -14,12 +14,6 @@ namespace uam::cpu::UAM_ISA {
 // Vectors run over channels, so there is no reduction across lanes; a tile of neighbouring targets shares each weight.
 inline constexpr int kTargets = UAM_ISA_LEVEL == 2 ? 8 : 4;
 
-// The geometry's channels belong to `groups`; anything else would make the loops leave the arrays.
-inline void check_depthwise(const ConvGeometry& g) {
-  check_geometry(g);
-  if (g.image_channels != 1 || g.grid_channels != 1) throw KernelError("UAM_ARGUMENT", "depthwise convolution: imageChannels and gridChannels must be 1");
-}
-
 // One gather, as in conv_core.h: target[n, rows, cols, c] = bias[c] + sum over taps of source[n, y, x, c] * weight[c, ky, kx].
 struct DepthwiseGather {
   int64_t batch, channels;
@@ -140,14 +134,12 @@ inline void depthwise_gather(const DepthwiseGather& q) {
 
 void depthwise_conv2d_fwd(const DepthwiseConv2dFwd& p) {
   const ConvGeometry& g = p.geometry;
-  check_depthwise(g);
   depthwise_gather({g.batch, g.groups, grid_rows(g), grid_cols(g), p.x.data, g.image_height, g.image_width, p.y.data, g.grid_height, g.grid_width,
                     p.bias.data, p.weight.data, g.kernel_height, g.kernel_width});
 }
 
 void depthwise_conv2d_bwd_input(const DepthwiseConv2dBwdInput& p) {
   const ConvGeometry& g = p.geometry;
-  check_depthwise(g);
   for (int64_t y = 0; y < std::min(g.stride_y, g.image_height); ++y)
     for (int64_t x = 0; x < std::min(g.stride_x, g.image_width); ++x)
       depthwise_gather({g.batch, g.groups, image_rows(g, y), image_cols(g, x), p.dy.data, g.grid_height, g.grid_width, p.dx.data, g.image_height,
@@ -205,7 +197,7 @@ inline void depthwise_weight_gradient(const ConvGeometry& g, const float* x, con
   const int64_t row_floats = (cols.count + g.image_width) * channels;
   const int64_t strip_rows = std::clamp<int64_t>((64 << 10) / row_floats, 1, rows.count);  // a strip of both stays in cache
   const int64_t plane_strips = (rows.count + strip_rows - 1) / strip_rows, strips = g.batch * plane_strips;
-  const int64_t shares = std::min<int64_t>({strips, 32, std::max<int64_t>(1, (8 << 20) / total)});
+  const int64_t shares = std::min(std::min<int64_t>(strips, 32), std::max<int64_t>(1, (8 << 20) / total));
 
   Scratch scratch;
   float* parts = scratch.take<float>((shares + 1) * total);  // of each share [kernel taps, channels], and their sum
@@ -253,7 +245,6 @@ inline void depthwise_weight_gradient(const ConvGeometry& g, const float* x, con
 
 void depthwise_conv2d_bwd_weight(const DepthwiseConv2dBwdWeight& p) {
   const ConvGeometry& g = p.geometry;
-  check_depthwise(g);
   if (p.dweight) depthwise_weight_gradient(g, p.x.data, p.dy.data, p.dweight.data);
   if (p.dbias) channel_sums(p.dy.data, g.batch * g.grid_height * g.grid_width, g.groups, p.dbias.data);
 }
@@ -262,8 +253,27 @@ void depthwise_conv2d_bwd_weight(const DepthwiseConv2dBwdWeight& p) {
 
 #ifndef UAM_ISA_PASS
 namespace uam::cpu {
-void depthwise_conv2d_fwd(const DepthwiseConv2dFwd& p) { UAM_BEST(depthwise_conv2d_fwd)(p); }
-void depthwise_conv2d_bwd_input(const DepthwiseConv2dBwdInput& p) { UAM_BEST(depthwise_conv2d_bwd_input)(p); }
-void depthwise_conv2d_bwd_weight(const DepthwiseConv2dBwdWeight& p) { UAM_BEST(depthwise_conv2d_bwd_weight)(p); }
+
+// The geometry's channels belong to `groups`; anything else would make the loops leave the arrays.
+static void check_depthwise(const ConvGeometry& g) {
+  check_geometry(g);
+  if (g.image_channels != 1 || g.grid_channels != 1) throw KernelError("UAM_ARGUMENT", "depthwise convolution: imageChannels and gridChannels must be 1");
+}
+
+void depthwise_conv2d_fwd(const DepthwiseConv2dFwd& p) {
+  check_depthwise(p.geometry);
+  UAM_BEST(depthwise_conv2d_fwd)(p);
+}
+
+void depthwise_conv2d_bwd_input(const DepthwiseConv2dBwdInput& p) {
+  check_depthwise(p.geometry);
+  UAM_BEST(depthwise_conv2d_bwd_input)(p);
+}
+
+void depthwise_conv2d_bwd_weight(const DepthwiseConv2dBwdWeight& p) {
+  check_depthwise(p.geometry);
+  UAM_BEST(depthwise_conv2d_bwd_weight)(p);
+}
+
 }  // namespace uam::cpu
 #endif
