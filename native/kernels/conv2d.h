@@ -51,8 +51,8 @@ struct Conv2dBwdWeight {
     g.fields(v);
     v.array("x", x, {g.batch, g.image_height, g.image_width, g.groups, g.image_channels});
     v.array("dy", dy, {g.batch, g.grid_height, g.grid_width, g.groups, g.grid_channels});
-    v.optional("dweight", dweight, {g.groups, g.grid_channels, g.kernel_height, g.kernel_width, g.image_channels});
-    v.optional("dbias", dbias, {g.groups, g.grid_channels});
+    v.optional("dWeight", dweight, {g.groups, g.grid_channels, g.kernel_height, g.kernel_width, g.image_channels});
+    v.optional("dBias", dbias, {g.groups, g.grid_channels});
   }
 };
 

@@ -50,8 +50,8 @@ struct DepthwiseConv2dBwdWeight {
     g.fields(v);
     v.array("x", x, {g.batch, g.image_height, g.image_width, g.groups});
     v.array("dy", dy, {g.batch, g.grid_height, g.grid_width, g.groups});
-    v.optional("dweight", dweight, {g.groups, g.kernel_height, g.kernel_width});
-    v.optional("dbias", dbias, {g.groups});
+    v.optional("dWeight", dweight, {g.groups, g.kernel_height, g.kernel_width});
+    v.optional("dBias", dbias, {g.groups});
   }
 };
 

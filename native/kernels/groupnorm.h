@@ -49,8 +49,8 @@ struct GroupnormBwd {
     v.array("rstd", rstd, {batch, groups});
     v.optional("weight", weight, {groups, channels});
     v.optional("dx", dx, {batch, pixels, groups, channels});
-    v.optional("dweight", dweight, {groups, channels});
-    v.optional("dbias", dbias, {groups, channels});
+    v.optional("dWeight", dweight, {groups, channels});
+    v.optional("dBias", dbias, {groups, channels});
   }
 };
 

@@ -47,9 +47,9 @@ struct SampleBilinearBwd {
     v.array("map", map, {batch, height, width, channels});
     v.array("position", position, {points, 2});
     v.array("image", image, {points});
-    v.array("dout", dout, {points, channels});
-    v.optional("dmap", dmap, {batch, height, width, channels});
-    v.optional("dposition", dposition, {points, 2});
+    v.array("dOut", dout, {points, channels});
+    v.optional("dMap", dmap, {batch, height, width, channels});
+    v.optional("dPosition", dposition, {points, 2});
   }
 };
 

@@ -1,9 +1,15 @@
 export * from './binary.js';
 export * from './broadcast.js';
+export { conv2d } from './conv2d.js';
+export type { ConvOptions, Pair } from './conv_geometry.js';
+export { type ConvTranspose2dOptions, convTranspose2d } from './conv_transpose2d.js';
 export { concat, permute, reshape, slice, stack, transpose } from './copy_strided.js';
 export * from './dropout.js';
 export * from './gather_rows.js';
+export { type GroupNormOptions, groupNorm } from './groupnorm.js';
 export { type RandomKey, randomNormal, randomUniform } from './random.js';
 export { max, mean, min, type ReduceOptions, sum } from './reduce.js';
+export { sampleBilinear } from './sample_bilinear.js';
 export * from './unary.js';
+export { type UpsampleBilinearOptions, upsampleBilinear } from './upsample_bilinear.js';
 export * from './where.js';

@@ -1,7 +1,15 @@
 // How each op of the vectors is called in this package: one module per op, by the name of its file in src/ops.
+import { conv2dAdapters } from './adapters/conv2d.js';
+import { convTranspose2dAdapters } from './adapters/conv_transpose2d.js';
+import { groupnormAdapters } from './adapters/groupnorm.js';
 import { unaryAdapters } from './adapters/unary.js';
+import { upsampleBilinearAdapters } from './adapters/upsample_bilinear.js';
 import type { Adapter } from './vectors.js';
 
 export const adapters: Record<string, Adapter> = {
+  ...conv2dAdapters,
+  ...convTranspose2dAdapters,
+  ...groupnormAdapters,
   ...unaryAdapters,
+  ...upsampleBilinearAdapters,
 };
