@@ -12,16 +12,17 @@ namespace uam::cpu::UAM_ISA {
 
 // One axis of the resize: where each output looks, and which outputs look at each input.
 struct ResizeAxis {
-  int64_t* low;    // [out] first source index
-  int64_t* high;   // [out] second source index
-  float* part;     // [out] weight of the second; the first has 1 - part
-  int64_t* begin;  // [in] outputs [begin, end) look at this input; the coordinate rises, so they are neighbours
-  int64_t* end;    // [in]
+  int64_t* low;     // [out] first source index
+  int64_t* high;    // [out] second source index
+  float* part;      // [out] weight of the second; the first has 1 - part
+  int64_t* begin;   // [in] outputs [begin, end) look at this input; the coordinate rises, so they are neighbours
+  int64_t* end;     // [in]
+  float** weights;  // [in] and weigh it by weights[input][output - begin]; made by weigh()
 
   ResizeAxis(Scratch& scratch, int64_t in, int64_t out, bool align_corners)
       : low(scratch.take<int64_t>(out)), high(scratch.take<int64_t>(out)), part(scratch.take<float>(out)), begin(scratch.take<int64_t>(in)),
-        end(scratch.take<int64_t>(in)) {
-    for (int64_t i = 0; i < in; ++i) begin[i] = out, end[i] = 0;
+        end(scratch.take<int64_t>(in)), weights(nullptr) {
+    for (int64_t i = 0; i < in; ++i) begin[i] = out, end[i] = out;
     for (int64_t o = 0; o < out; ++o) {
       const double at = align_corners ? (out > 1 ? double(o) * double(in - 1) / double(out - 1) : 0.0) : (double(o) + 0.5) * double(in) / double(out) - 0.5;
       const double inside = std::min(std::max(at, 0.0), double(in - 1));
@@ -34,8 +35,17 @@ struct ResizeAxis {
     }
   }
 
-  // What input i weighs in output o, both of whose sources may be i.
-  float weight(int64_t o, int64_t i) const { return (low[o] == i ? 1.f - part[o] : 0.f) + (high[o] == i ? part[o] : 0.f); }
+  // An output both of whose sources are the same input gives it both weights.
+  void weigh(Scratch& scratch, int64_t in) {
+    weights = scratch.take<float*>(in);
+    int64_t total = 0;
+    for (int64_t i = 0; i < in; ++i) total += end[i] - begin[i];
+    float* next = scratch.take<float>(total);
+    for (int64_t i = 0; i < in; ++i) {
+      weights[i] = next;
+      for (int64_t o = begin[i]; o < end[i]; ++o) *next++ = (low[o] == i ? 1.f - part[o] : 0.f) + (high[o] == i ? part[o] : 0.f);
+    }
+  }
 };
 
 // Rows of about this much work make a block.
@@ -77,24 +87,25 @@ void upsample_bilinear_bwd(const UpsampleBilinearBwd& p) {
   const int64_t channels = p.channels, row_floats = p.width * channels;
   if (p.dx.size == 0) return;
   Scratch scratch;
-  const ResizeAxis rows(scratch, p.height, p.out_height, p.align_corners), cols(scratch, p.width, p.out_width, p.align_corners);
+  ResizeAxis rows(scratch, p.height, p.out_height, p.align_corners), cols(scratch, p.width, p.out_width, p.align_corners);
+  rows.weigh(scratch, p.height);
+  cols.weigh(scratch, p.width);
   parallel_for(p.batch * p.height, rows_per_block(std::max(p.out_height / p.height, int64_t(1)) * p.out_width * channels), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const int64_t iy = row % p.height;
       const float* image = p.dy.data + row / p.height * p.out_height * p.out_width * channels;
       float* dx = p.dx.data + row * row_floats;
       for (int64_t ix = 0; ix < p.width; ++ix, dx += channels) {
+        const float *down = rows.weights[iy], *across = cols.weights[ix];
+        const int64_t first = rows.begin[iy], last = rows.end[iy], left = cols.begin[ix], right = cols.end[ix];
         for (int64_t c = 0; c < channels; c += W) {
           const int n = int(std::min<int64_t>(W, channels - c));
           vf total = {};
-          for (int64_t oy = rows.begin[iy]; oy < rows.end[iy]; ++oy) {
-            const float* dy = image + oy * p.out_width * channels + c;
+          for (int64_t oy = first; oy < last; ++oy) {
+            const float* dy = image + (oy * p.out_width + left) * channels + c;
             vf along = {};
-            for (int64_t ox = cols.begin[ix]; ox < cols.end[ix]; ++ox) {
-              const float* from = dy + ox * channels;
-              along = fma(set1(cols.weight(ox, ix)), n == W ? load(from) : load_n(from, n), along);
-            }
-            total = fma(set1(rows.weight(oy, iy)), along, total);
+            for (int64_t k = 0; k < right - left; ++k, dy += channels) along = fma(set1(across[k]), n == W ? load(dy) : load_n(dy, n), along);
+            total = fma(set1(down[oy - first]), along, total);
           }
           store_n(dx + c, total, n);
         }
