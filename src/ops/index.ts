@@ -3,11 +3,15 @@ export { type AdamwOptions, type AdamwState, adamwState, adamwStep } from './ada
 export { type BceWithLogitsOptions, bceWithLogits } from './bce_with_logits.js';
 export * from './binary.js';
 export * from './broadcast.js';
+export { conv2d } from './conv2d.js';
+export type { ConvOptions, Pair } from './conv_geometry.js';
+export { type ConvTranspose2dOptions, convTranspose2d } from './conv_transpose2d.js';
 export { concat, permute, reshape, slice, stack, transpose } from './copy_strided.js';
 export { type CrossEntropyOptions, crossEntropy } from './cross_entropy.js';
 export * from './dropout.js';
 export * from './gather_rows.js';
 export * from './grouped_linear.js';
+export { type GroupNormOptions, groupNorm } from './groupnorm.js';
 export { l2Norm } from './l2_norm.js';
 export * from './linear.js';
 export * from './matmul.js';
@@ -18,6 +22,8 @@ export { type MoeRouteOptions, type MoeRouting, moeRoute } from './moe_route.js'
 export { type RandomKey, randomNormal, randomUniform } from './random.js';
 export { max, mean, min, type ReduceOptions, sum } from './reduce.js';
 export type { Reduction } from './reduction.js';
+export { sampleBilinear } from './sample_bilinear.js';
 export { type SoftDiceOptions, softDice } from './soft_dice.js';
 export * from './unary.js';
+export { type UpsampleBilinearOptions, upsampleBilinear } from './upsample_bilinear.js';
 export * from './where.js';

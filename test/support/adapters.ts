@@ -1,15 +1,23 @@
 // How each op of the vectors is called in this package: one module per op, by the name of its file in src/ops.
+import { conv2dAdapters } from './adapters/conv2d.js';
+import { convTranspose2dAdapters } from './adapters/conv_transpose2d.js';
+import { groupnormAdapters } from './adapters/groupnorm.js';
 import { linearAdapters } from './adapters/linear.js';
 import { lossAdapters } from './adapters/losses.js';
 import { matmulAdapters } from './adapters/matmul.js';
 import { moeAdapters } from './adapters/moe.js';
 import { unaryAdapters } from './adapters/unary.js';
+import { upsampleBilinearAdapters } from './adapters/upsample_bilinear.js';
 import type { Adapter } from './vectors.js';
 
 export const adapters: Record<string, Adapter> = {
+  ...conv2dAdapters,
+  ...convTranspose2dAdapters,
+  ...groupnormAdapters,
   ...linearAdapters,
   ...lossAdapters,
   ...matmulAdapters,
   ...moeAdapters,
   ...unaryAdapters,
+  ...upsampleBilinearAdapters,
 };
