@@ -1,4 +1,5 @@
 // How each op of the vectors is called in this package: one module per op, by the name of its file in src/ops.
+import { attentionAdapters } from './adapters/attention.js';
 import { conv2dAdapters } from './adapters/conv2d.js';
 import { convTranspose2dAdapters } from './adapters/conv_transpose2d.js';
 import { groupnormAdapters } from './adapters/groupnorm.js';
@@ -11,6 +12,7 @@ import { upsampleBilinearAdapters } from './adapters/upsample_bilinear.js';
 import type { Adapter } from './vectors.js';
 
 export const adapters: Record<string, Adapter> = {
+  ...attentionAdapters,
   ...conv2dAdapters,
   ...convTranspose2dAdapters,
   ...groupnormAdapters,
