@@ -189,6 +189,16 @@ UAM_INLINE vf sigmoid(vf x) { return set1(1.f) / (set1(1.f) + exp(-x)); }
 
 UAM_INLINE vf silu(vf x) { return x / (set1(1.f) + exp(-x)); }
 
+// The derivatives, with s = sigmoid(x) and 1 - s = e s, e = e^-x. Where e overflows s is 0, and so are both.
+UAM_INLINE vf sigmoid_slope(vf x) {  // s (1 - s)
+  const vf e = exp(-x), s = set1(1.f) / (set1(1.f) + e);
+  return s * (min_of(set1(3e38f), e) * s);
+}
+UAM_INLINE vf silu_slope(vf x) {  // s (1 + x (1 - s))
+  const vf e = exp(-x), s = set1(1.f) / (set1(1.f) + e);
+  return s * fma(x, min_of(set1(3e38f), e) * s, set1(1.f));
+}
+
 // log(1 + e^x) = max(x, 0) + log1p(e^-|x|); with e = e^-|x| in (0, 1] and s = e / (2 + e) <= 1/3,
 // log1p(e) = 2 atanh(s) = 2 (s + s^3/3 + s^5/5 ...).
 UAM_INLINE vf softplus(vf x) {

@@ -47,11 +47,11 @@ struct Tanh {  // slope 1 - tanh^2 = 4 e / (1 + e)^2 with e = e^-2|x|, which kee
 };
 struct Sigmoid {
   UAM_INLINE static vf f(vf x) { return sigmoid(x); }
-  UAM_INLINE static vf slope(vf x) { return sigmoid(x) * sigmoid(-x); }
+  UAM_INLINE static vf slope(vf x) { return sigmoid_slope(x); }
 };
 struct Silu {  // x s; slope s (1 + x (1 - s))
   UAM_INLINE static vf f(vf x) { return silu(x); }
-  UAM_INLINE static vf slope(vf x) { return sigmoid(x) * fma(x, sigmoid(-x), set1(1.f)); }
+  UAM_INLINE static vf slope(vf x) { return silu_slope(x); }
 };
 struct Softplus {
   UAM_INLINE static vf f(vf x) { return softplus(x); }
@@ -65,13 +65,11 @@ struct GeluTanh {  // x/2 (1 + tanh(u)) = x sigmoid(2u), 2u = x (a + b x^2); slo
   UAM_INLINE static vf a() { return set1(1.5957691216057308f); }         // 2 sqrt(2/pi)
   UAM_INLINE static vf b() { return set1(0.07135481282553f); }           // 0.044715 a
   UAM_INLINE static vf squared(vf x) { return min_of(set1(1e20f), x * x); }  // past any effect, short of infinity
-  UAM_INLINE static vf f(vf x) { return silu_of(x, x * fma(b(), squared(x), a())); }
+  UAM_INLINE static vf f(vf x) { return x / (set1(1.f) + exp(-x * fma(b(), squared(x), a()))); }
   UAM_INLINE static vf slope(vf x) {
     const vf x2 = squared(x), u2 = x * fma(b(), x2, a());
-    const vf s = sigmoid(u2);
-    return fma(x * (s * sigmoid(-u2)), fma(set1(3.f) * b(), x2, a()), s);
+    return fma(x * sigmoid_slope(u2), fma(set1(3.f) * b(), x2, a()), sigmoid(u2));
   }
-  UAM_INLINE static vf silu_of(vf x, vf u) { return x / (set1(1.f) + exp(-u)); }
 };
 struct GeluErf {  // x cdf(x), cdf(x) = erfc(-x / sqrt 2) / 2; slope cdf(x) + x e^(-x^2/2) / sqrt(2 pi)
   UAM_INLINE static vf cdf(vf x, vf z, vf e) {  // z = |x| / sqrt 2, e = e^(-z^2)
