@@ -1,4 +1,15 @@
-export * from './layernorm.js';
+export * from './binary.js';
+export * from './broadcast.js';
+export * from './causal_conv1d.js';
+export { concat, permute, reshape, slice, stack, transpose } from './copy_strided.js';
+export * from './dropout.js';
+export * from './gather_rows.js';
+export { type LayerNormOptions, layerNorm } from './layernorm.js';
+export { type RandomKey, randomNormal, randomUniform } from './random.js';
+export { max, mean, min, type ReduceOptions, sum } from './reduce.js';
 export * from './rmsnorm.js';
+export type { SequenceOffsets } from './sequences.js';
 export * from './softmax.js';
+export * from './ssd.js';
 export * from './unary.js';
+export * from './where.js';
