@@ -4,6 +4,7 @@ export { type AttentionOptions, type AttentionResult, attention } from './attent
 export { type BceWithLogitsOptions, bceWithLogits } from './bce_with_logits.js';
 export * from './binary.js';
 export * from './broadcast.js';
+export * from './causal_conv1d.js';
 export { conv2d } from './conv2d.js';
 export type { ConvOptions, Pair } from './conv_geometry.js';
 export { type ConvTranspose2dOptions, convTranspose2d } from './conv_transpose2d.js';
@@ -14,6 +15,7 @@ export * from './gather_rows.js';
 export * from './grouped_linear.js';
 export { type GroupNormOptions, groupNorm } from './groupnorm.js';
 export { l2Norm } from './l2_norm.js';
+export { type LayerNormOptions, layerNorm } from './layernorm.js';
 export * from './linear.js';
 export * from './matmul.js';
 export { type MoeFfnResult, moeFfn } from './moe.js';
@@ -24,9 +26,12 @@ export { type NeighborAttentionOptions, neighborAttention } from './neighbor_att
 export { type RandomKey, randomNormal, randomUniform } from './random.js';
 export { max, mean, min, type ReduceOptions, sum } from './reduce.js';
 export type { Reduction } from './reduction.js';
+export * from './rmsnorm.js';
 export { sampleBilinear } from './sample_bilinear.js';
 export type { SequenceOffsets } from './sequences.js';
 export { type SoftDiceOptions, softDice } from './soft_dice.js';
+export * from './softmax.js';
+export * from './ssd.js';
 export * from './unary.js';
 export { type UpsampleBilinearOptions, upsampleBilinear } from './upsample_bilinear.js';
 export * from './where.js';
