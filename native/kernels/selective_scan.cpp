@@ -27,6 +27,7 @@ struct Advance {
   const float* A;        // [state][W]: A log2(e)
   Coefficients B, C;
   float* h;              // [state][W]: before the chunk, then after it
+  const Ahead* ahead;    // what the next tile will read
   Advance from(int64_t n) const {
     Advance rest = *this;
     rest.A += n * W, rest.h += n * W, rest.B.row += n * B.per_state, rest.C.row += n * C.per_state;
@@ -40,6 +41,7 @@ template <int kStates, bool kConstantB, bool kConstantC> void advance(const Adva
   const float *B = s.B.row, *C = s.C.row;
   for (int64_t t = 0; t < s.length; ++t, B += s.B.stride, C += s.C.stride) {
     const vf dt = load(s.dt + t * W), du = load(s.du + t * W);
+    fetch(*s.ahead, t);
     vf even = load(s.y + t * W), odd = set1(0.f);  // two sums, so that they do not wait for each other
 #pragma GCC unroll 16
     for (int n = 0; n < kStates; ++n) {
@@ -88,44 +90,47 @@ inline void scan_sequence(const SelectiveScanFwd& p, const Tiling& tiling, const
                           int64_t sequence, int64_t first_chunk) {
   const auto advance_states = p.constant_B ? (p.constant_C ? advance_all<true, true> : advance_all<true, false>)
                                            : (p.constant_C ? advance_all<false, true> : advance_all<false, false>);
-  const int64_t state = p.state, matrix = p.dim * state, states_of_block = tiling.count * state * W;
+  const int64_t state = p.state, rows = state * W, matrix = p.dim * state;
+  const int64_t first_tile = block.tile_begin(tiling), end_tile = block.tile_end(tiling);
   Scratch scratch;
-  float* h = scratch.take<float>(states_of_block);  // [tile][state][W]
+  float* h = scratch.take<float>(tiling.count * rows);  // [tile][state][W]
   float *dt = scratch.take<float>(kScanChunk * W), *du = scratch.take<float>(kScanChunk * W), *y = scratch.take<float>(kScanChunk * W);
 
   const auto each_tile = [&](auto&& body) {
     for (int64_t g = block.group_begin; g < block.group_end; ++g)
-      for (int64_t i = block.tile_begin(tiling); i < block.tile_end(tiling); ++i) {
-        const Tile tile = tiling.tile(g, i);
-        body(g, tile, h + tile.index * state * W);
-      }
+      for (int64_t i = first_tile; i < end_tile; ++i) body(g, i, tiling.tile(g, i));
   };
-  each_tile([&](int64_t, const Tile& tile, float* h_tile) {
-    if (p.h0) pack_tile(tile, state, p.h0.data + sequence * matrix, h_tile);
-    else std::memset(h_tile, 0, size_t(state * W) * sizeof(float));
+  each_tile([&](int64_t, int64_t, const Tile& tile) {
+    if (p.h0) pack_tile(tile, state, p.h0.data + sequence * matrix, h + tile.index * rows);
+    else std::memset(h + tile.index * rows, 0, size_t(rows) * sizeof(float));
   });
-  const int64_t chunks = chunks_of(p.offsets.length(sequence));
+  const int64_t chunks = scan_chunks_of(p.offsets.length(sequence));
   for (int64_t c = 0; c < chunks; ++c) {
     const Chunk chunk(p, sequence, c);
-    each_tile([&](int64_t group, const Tile& tile, float* h_tile) {
+    const bool sequence_ends = c + 1 == chunks && sequence + 1 < p.offsets.sequences();
+    const Chunk next(p, sequence_ends ? sequence + 1 : sequence, sequence_ends ? 0 : c + 1);
+    each_tile([&](int64_t group, int64_t i, const Tile& tile) {
+      const bool row_ends = i + 1 == end_tile, chunk_ends = row_ends && group + 1 == block.group_end;
+      const Tile next_tile = !row_ends ? tiling.tile(group, i + 1) : tiling.tile(chunk_ends ? block.group_begin : group + 1, first_tile);
+      const Ahead ahead({p.u.data, p.delta.data, p.z.data, p.out.data}, p, chunk_ends ? next : chunk, next_tile);
+      float* h_tile = h + tile.index * rows;
       if (p.checkpoints)
         for (int64_t n = 0; n < state; ++n)
-          store_lanes(p.checkpoints.data + ((first_chunk + c) * state + n) * p.dim + tile.channel, load(h_tile + n * W), tile.lanes);
+          store_lanes(p.checkpoints.data + (first_chunk + c) * matrix + n * p.dim + tile.channel, load(h_tile + n * W), tile.lanes);
       begin_chunk(p, chunk, tile, dt, du, y);
-      advance_states({chunk.length, dt, du, y, packed.A + tile.index * state * W,
+      advance_states({chunk.length, dt, du, y, packed.A + tile.index * rows,
                       coefficients(p.B.data, packed.B, p.constant_B, p, chunk, group, tile),
-                      coefficients(p.C.data, packed.C, p.constant_C, p, chunk, group, tile), h_tile}, state);
+                      coefficients(p.C.data, packed.C, p.constant_C, p, chunk, group, tile), h_tile, &ahead}, state);
       end_chunk(p, chunk, tile, y);
     });
   }
   if (p.last_state)
-    each_tile([&](int64_t, const Tile& tile, const float* h_tile) { unpack_tile(tile, state, h_tile, p.last_state.data + sequence * matrix); });
+    each_tile([&](int64_t, int64_t, const Tile& tile) { unpack_tile(tile, state, h + tile.index * rows, p.last_state.data + sequence * matrix); });
 }
 
 }  // namespace scan
 
 void selective_scan_fwd(const SelectiveScanFwd& p) {
-  scan::check(p, bool(p.checkpoints));
   const int64_t sequences = p.offsets.sequences();
   if (sequences == 0 || p.dim == 0) return;
   const scan::Tiling tiling(p.dim, p.groups);
@@ -134,7 +139,7 @@ void selective_scan_fwd(const SelectiveScanFwd& p) {
   int64_t* first_chunk = scratch.take<int64_t>(sequences);
   for (int64_t s = 0, chunk = 0; s < sequences; ++s) {
     first_chunk[s] = chunk;
-    chunk += scan::chunks_of(p.offsets.length(s));
+    chunk += scan_chunks_of(p.offsets.length(s));
   }
   const scan::ChannelBlocks blocks(tiling, p.groups, scan::channel_blocks_wanted(sequences));
   const int64_t tasks = sequences * blocks.count;
@@ -150,6 +155,9 @@ void selective_scan_fwd(const SelectiveScanFwd& p) {
 
 #ifndef UAM_ISA_PASS
 namespace uam::cpu {
-void selective_scan_fwd(const SelectiveScanFwd& p) { UAM_BEST(selective_scan_fwd)(p); }
+void selective_scan_fwd(const SelectiveScanFwd& p) {
+  check_selective_scan(p, bool(p.checkpoints));
+  UAM_BEST(selective_scan_fwd)(p);
+}
 }  // namespace uam::cpu
 #endif

@@ -9,19 +9,17 @@
 //
 // For training the forward keeps the state at the start of every chunk of kScanChunk tokens, counted in scan order from
 // each sequence's own start; the backward recomputes the states in between. A sequence of L tokens has
-// ceil(L / kScanChunk) chunks and `chunks` is their sum over the sequences: scan_chunks(offsets), checked by the kernels.
+// ceil(L / kScanChunk) chunks and `chunks` is their sum over the sequences: checked by the kernels.
 #pragma once
+#include <string>
+
 #include "params.h"
 
 namespace uam {
 
 inline constexpr int64_t kScanChunk = 32;  // src/ops/selective_scan.ts states the same number
 
-inline int64_t scan_chunks(const Offsets& offsets) {
-  int64_t chunks = 0;
-  for (int64_t s = 0; s < offsets.sequences(); ++s) chunks += (offsets.length(s) + kScanChunk - 1) / kScanChunk;
-  return chunks;
-}
+inline int64_t scan_chunks_of(int64_t length) { return (length + kScanChunk - 1) / kScanChunk; }
 
 // What forward and backward read alike.
 struct SelectiveScanInputs {
@@ -99,5 +97,15 @@ struct SelectiveScanBwd : SelectiveScanInputs {
     v.optional("dH0", dH0, {offsets.sequences(), dim, state});
   }
 };
+
+// Throws unless the dims fit each other. `uses_checkpoints`: an array of `chunks` rows is about to be used.
+inline void check_selective_scan(const SelectiveScanInputs& p, bool uses_checkpoints) {
+  if (p.groups < 1 || p.dim % p.groups != 0)
+    throw KernelError("UAM_SHAPE", "groups must divide dim " + std::to_string(p.dim) + ", received " + std::to_string(p.groups));
+  int64_t chunks = 0;
+  for (int64_t s = 0; s < p.offsets.sequences(); ++s) chunks += scan_chunks_of(p.offsets.length(s));
+  if (uses_checkpoints && p.chunks != chunks)
+    throw KernelError("UAM_SHAPE", "chunks must be " + std::to_string(chunks) + " for these offsets, received " + std::to_string(p.chunks));
+}
 
 }  // namespace uam

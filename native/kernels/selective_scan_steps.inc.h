@@ -65,25 +65,26 @@ struct Chunk {
   }
 };
 
-inline int64_t chunks_of(int64_t length) { return (length + kScanChunk - 1) / kScanChunk; }
-
-inline void check(const SelectiveScanInputs& p, bool checkpoints) {
-  if (p.groups < 1 || p.dim % p.groups != 0) throw KernelError("UAM_SHAPE", "groups must divide dim");
-  if (checkpoints && p.chunks != scan_chunks(p.offsets))
-    throw KernelError("UAM_SHAPE", "chunks must be the sum over sequences of ceil(length / 32)");
+// Asks for a tile's rows of arrays [tokens, dim] while another tile is worked on. A tile is one cache line of each row, a
+// pattern that hardware prefetchers miss; waiting for memory would double the time.
+struct Ahead {
+  const float* first[7];
+  int64_t stride, length;
+  int count = 0;
+  Ahead(std::initializer_list<const float*> arrays, const SelectiveScanInputs& p, const Chunk& chunk, const Tile& tile)
+      : stride(chunk.stride * p.dim), length(chunk.length) {
+    for (const float* array : arrays)
+      if (array) first[count++] = array + chunk.first * p.dim + tile.channel;
+  }
+};
+UAM_INLINE void fetch(const Ahead& ahead, int64_t step) {
+#if defined(__GNUC__)
+  if (step < ahead.length)
+    for (int i = 0; i < ahead.count; ++i) __builtin_prefetch(ahead.first[i] + step * ahead.stride);
+#endif
 }
 
-// A matrix [dim, state] in lane layout: [tile][state][W].
-inline void pack_rows(const Tiling& tiling, int64_t groups, int64_t state, const float* rows, float* packed) {
-  for (int64_t g = 0; g < groups; ++g)
-    for (int64_t i = 0; i < tiling.per_group; ++i) {
-      const Tile tile = tiling.tile(g, i);
-      float* to = packed + tile.index * state * W;
-      for (int64_t n = 0; n < state; ++n)
-        for (int lane = 0; lane < W; ++lane) to[n * W + lane] = lane < tile.lanes ? rows[(tile.channel + lane) * state + n] : 0.f;
-    }
-}
-
+// The rows of one tile of a matrix [dim, state], in lane layout [state][W], and back.
 inline void pack_tile(const Tile& tile, int64_t state, const float* rows, float* packed) {
   for (int64_t n = 0; n < state; ++n)
     for (int lane = 0; lane < W; ++lane) packed[n * W + lane] = lane < tile.lanes ? rows[(tile.channel + lane) * state + n] : 0.f;
@@ -92,6 +93,15 @@ inline void pack_tile(const Tile& tile, int64_t state, const float* rows, float*
 inline void unpack_tile(const Tile& tile, int64_t state, const float* packed, float* rows) {
   for (int lane = 0; lane < tile.lanes; ++lane)
     for (int64_t n = 0; n < state; ++n) rows[(tile.channel + lane) * state + n] = packed[n * W + lane];
+}
+
+// A whole matrix [dim, state] in lane layout: [tile][state][W].
+inline void pack_rows(const Tiling& tiling, int64_t groups, int64_t state, const float* rows, float* packed) {
+  for (int64_t g = 0; g < groups; ++g)
+    for (int64_t i = 0; i < tiling.per_group; ++i) {
+      const Tile tile = tiling.tile(g, i);
+      pack_tile(tile, state, rows, packed + tile.index * state * W);
+    }
 }
 
 // A log2(e), so that a step costs 2^(dt A'), kept finite: with dt <= kLargestStep the exponent never becomes -inf,
@@ -135,10 +145,18 @@ inline Coefficients coefficients(const float* given, const float* packed, bool c
   return {given + (chunk.first * p.groups + group) * p.state, chunk.stride * p.groups * p.state, 1};
 }
 
-// dt of one tile over a chunk, from delta: [step][W].
 UAM_INLINE vf time_step(vf delta, vf bias, bool with_softplus) {
   const vf x = delta + bias;
   return with_softplus ? softplus(x) : x;
+}
+
+// sigmoid(x) and sigmoid(-x) = 1 - sigmoid(x), both to full precision.
+struct Logistic {
+  vf value, rest;
+};
+UAM_INLINE Logistic logistic(vf x) {
+  const vf e = exp(-abs(x)), near_one = set1(1.f) / (set1(1.f) + e), near_zero = e * near_one;
+  return {select(x < set1(0.f), near_zero, near_one), select(x < set1(0.f), near_one, near_zero)};
 }
 
 // A, and B and C where they are constant, in lane layout: [tile][state][W].

@@ -1,0 +1,8 @@
+import { sigmoid, silu, softplus, type Tensor } from '../../../src/index.js';
+import type { Adapter } from '../vectors.js';
+
+export const unaryAdapters: Record<string, Adapter> = {
+  silu: ({ x }) => ({ out: silu(x as Tensor) }),
+  sigmoid: ({ x }) => ({ out: sigmoid(x as Tensor) }),
+  softplus: ({ x }) => ({ out: softplus(x as Tensor) }),
+};

@@ -1,0 +1,38 @@
+import { type Backend, setBackend, setThreads } from '../../src/index.js';
+import { nativeRuntime } from '../../src/native/device.js';
+
+export interface TestBackend {
+  name: string;
+  backend: Backend;
+  isa?: string;
+}
+
+const isas = ['baseline', 'avx2', 'avx512'];
+
+/** The reference, and the CPU kernels with every instruction set that this machine has. */
+export function testBackends(): TestBackend[] {
+  const runtime = nativeRuntime();
+  const native = runtime ? isas.slice(0, isas.indexOf(runtime.bestIsa()) + 1) : [];
+  return [
+    { name: 'reference', backend: 'reference' },
+    ...native.map((isa) => ({ name: `cpu ${isa}`, backend: 'cpu' as const, isa })),
+  ];
+}
+
+/** Runs `body` on a backend with a number of threads, and puts things back. */
+export function onBackend<T>({ backend, isa }: TestBackend, threads: number, body: () => T): T {
+  const runtime = nativeRuntime();
+  const before = { isa: runtime?.isa(), threads: runtime?.threads() };
+  setBackend(backend);
+  if (isa) runtime?.setIsa(isa);
+  setThreads(threads);
+  try {
+    return body();
+  } finally {
+    if (runtime && before.isa && before.threads) {
+      runtime.setIsa(before.isa);
+      setThreads(before.threads);
+    }
+    setBackend(runtime ? 'cpu' : 'reference');
+  }
+}
