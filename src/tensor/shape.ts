@@ -66,3 +66,25 @@ export function broadcastStrides(from: Shape, to: Shape): number[] {
     return index < 0 || from[index] === 1 ? 0 : (own[index] as number);
   });
 }
+
+/**
+ * The same walk over several strided arrays with as few axes as possible: axes of length 1 go, and neighbours along which every
+ * array continues evenly become one.
+ */
+export function mergeAxes(shape: Shape, strides: readonly (readonly number[])[]): { shape: number[]; strides: number[][] } {
+  const merged: number[] = [];
+  const out: number[][] = strides.map(() => []);
+  shape.forEach((n, axis) => {
+    if (n === 1) return;
+    const last = merged.length - 1;
+    const continues = last >= 0 && strides.every((list, k) => (out[k]?.[last] as number) === (list[axis] as number) * n);
+    if (continues) {
+      (merged[last] as number) *= n;
+      for (const [k, list] of strides.entries()) (out[k] as number[])[last] = list[axis] as number;
+    } else {
+      merged.push(n);
+      for (const [k, list] of strides.entries()) (out[k] as number[]).push(list[axis] as number);
+    }
+  });
+  return { shape: merged, strides: out };
+}

@@ -1,0 +1,93 @@
+// The computations that peers are asked for, in our layout: channels last, float32. bench/peers/README.md says what each peer does
+// with them; a peer that does not know an op answers so and is left out of the table.
+
+interface Directed {
+  /** 'backward' times the gradients alone, the forward pass having run. Default 'forward'. */
+  direction?: 'forward' | 'backward';
+}
+
+/** a [m, k] times b [k, n]. */
+export interface MatmulShape {
+  op: 'matmul';
+  m: number;
+  k: number;
+  n: number;
+  transposeA?: boolean;
+  transposeB?: boolean;
+}
+
+/** y [rows, outputs] = x [rows, inputs] weight[outputs, inputs]^T + bias. */
+export interface LinearShape extends Directed {
+  op: 'linear';
+  rows: number;
+  inputs: number;
+  outputs: number;
+}
+
+/** Self attention over `batch` sequences of `queries` x `keys`, without a mask unless causal. */
+export interface AttentionShape extends Directed {
+  op: 'attention';
+  batch: number;
+  heads: number;
+  queries: number;
+  keys: number;
+  headDim: number;
+  causal?: boolean;
+}
+
+/** u, delta [batch, tokens, dim]; A [dim, state]; B, C [batch, tokens, state]; D [dim]; softplus on delta. */
+export interface SelectiveScanShape extends Directed {
+  op: 'selective_scan';
+  batch: number;
+  tokens: number;
+  dim: number;
+  state: number;
+}
+
+/** x [rows, features], over the features. */
+export interface RowsShape extends Directed {
+  op: 'layernorm' | 'rmsnorm' | 'softmax' | 'log_softmax';
+  rows: number;
+  features: number;
+}
+
+/** x [batch, height, width, inputs], weight [outputs, kernel, kernel, inputs / groups]; same padding unless given. */
+export interface Conv2dShape extends Directed {
+  op: 'conv2d';
+  batch: number;
+  height: number;
+  width: number;
+  inputs: number;
+  outputs: number;
+  kernel: number;
+  stride?: number;
+  padding?: number;
+  dilation?: number;
+  groups?: number;
+}
+
+/** x [batch, tokens, dim], weight [dim, width], padded on the left. */
+export interface CausalConv1dShape extends Directed {
+  op: 'causal_conv1d';
+  batch: number;
+  tokens: number;
+  dim: number;
+  width: number;
+}
+
+/** y[i] = f(x[i]). */
+export interface UnaryShape extends Directed {
+  op: 'unary';
+  function: 'exp' | 'log' | 'sqrt' | 'tanh' | 'sigmoid' | 'silu' | 'softplus' | 'relu' | 'gelu_erf' | 'gelu_tanh';
+  count: number;
+}
+
+export type PeerShape =
+  | MatmulShape
+  | LinearShape
+  | AttentionShape
+  | SelectiveScanShape
+  | RowsShape
+  | Conv2dShape
+  | CausalConv1dShape
+  | UnaryShape;
