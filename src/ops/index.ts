@@ -5,5 +5,6 @@ export * from './dropout.js';
 export * from './gather_rows.js';
 export { type RandomKey, randomNormal, randomUniform } from './random.js';
 export { max, mean, min, type ReduceOptions, sum } from './reduce.js';
+export { type SelectiveScanInputs, type SelectiveScanOptions, type SelectiveScanResult, selectiveScan } from './selective_scan.js';
 export * from './unary.js';
 export * from './where.js';
