@@ -28,6 +28,7 @@ export { max, mean, min, type ReduceOptions, sum } from './reduce.js';
 export type { Reduction } from './reduction.js';
 export * from './rmsnorm.js';
 export { sampleBilinear } from './sample_bilinear.js';
+export { type SelectiveScanInputs, type SelectiveScanOptions, type SelectiveScanResult, selectiveScan } from './selective_scan.js';
 export type { SequenceOffsets } from './sequences.js';
 export { type SoftDiceOptions, softDice } from './soft_dice.js';
 export * from './softmax.js';

@@ -10,6 +10,7 @@ import { lossAdapters } from './adapters/losses.js';
 import { matmulAdapters } from './adapters/matmul.js';
 import { moeAdapters } from './adapters/moe.js';
 import { rmsnormAdapters } from './adapters/rmsnorm.js';
+import { selectiveScanAdapters } from './adapters/selective_scan.js';
 import { softmaxAdapters } from './adapters/softmax.js';
 import { ssdAdapters } from './adapters/ssd.js';
 import { unaryAdapters } from './adapters/unary.js';
@@ -28,6 +29,7 @@ export const adapters: Record<string, Adapter> = {
   ...matmulAdapters,
   ...moeAdapters,
   ...rmsnormAdapters,
+  ...selectiveScanAdapters,
   ...softmaxAdapters,
   ...ssdAdapters,
   ...unaryAdapters,
