@@ -111,6 +111,13 @@ UAM_INLINE vf scale2(vf p, vf r) {  // in two steps, so that both ends of the ra
 }
 #endif
 
+// load_n and store_n for a count that is mostly W: whole vectors are quicker everywhere, and masked stores are slow on some.
+UAM_INLINE vf load_up_to(const float* p, int n) { return n == W ? load(p) : load_n(p, n); }
+UAM_INLINE void store_up_to(float* p, vf v, int n) {
+  if (n == W) store(p, v);
+  else store_n(p, v, n);
+}
+
 UAM_INLINE vf abs(vf v) { return floats(bits(v) & set1i(0x7fffffff)); }
 
 // Sum of the lanes, halves first: the same tree whatever came before.
