@@ -17,7 +17,11 @@ function packageWithoutAddon(folder: string): string {
   return join(folder, 'js', 'src', 'index.js');
 }
 
-async function evaluate(index: string, code: string, env: Record<string, string> = {}): Promise<{ stdout: string; stderr: string; failed: boolean }> {
+async function evaluate(
+  index: string,
+  code: string,
+  env: Record<string, string> = {},
+): Promise<{ stdout: string; stderr: string; failed: boolean }> {
   const script = `const uam = await import(${JSON.stringify(index)});\n${code}`;
   try {
     const result = await run(process.execPath, ['--input-type=module', '-e', script], { env: { ...process.env, ...env } });
@@ -28,7 +32,8 @@ async function evaluate(index: string, code: string, env: Record<string, string>
   }
 }
 
-const probe = 'console.log(uam.runtimeInfo().backend, uam.silu(uam.Tensor.from([0, 1])).data[1].toFixed(4)); uam.exp(uam.Tensor.from([1]));';
+const probe =
+  'console.log(uam.runtimeInfo().backend, uam.silu(uam.Tensor.from([0, 1])).data[1].toFixed(4)); uam.exp(uam.Tensor.from([1]));';
 
 t.test('without an addon the reference runs, after one honest warning', async (t) => {
   const { stdout, stderr } = await evaluate(packageWithoutAddon(t.testdir()), probe);
@@ -70,6 +75,9 @@ t.test('bad settings are errors, not fallbacks', async (t) => {
     t.ok(failed, JSON.stringify(env));
     t.match(stderr, /UAM_ARGUMENT/);
   }
-  const { stdout } = await evaluate(index, 'const { isa, threads } = uam.runtimeInfo(); console.log(isa, threads);', { UAM_ISA: 'baseline', UAM_THREADS: '3' });
+  const { stdout } = await evaluate(index, 'const { isa, threads } = uam.runtimeInfo(); console.log(isa, threads);', {
+    UAM_ISA: 'baseline',
+    UAM_THREADS: '3',
+  });
   t.equal(stdout.trim(), 'baseline 3');
 });
