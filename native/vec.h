@@ -111,6 +111,13 @@ UAM_INLINE vf scale2(vf p, vf r) {  // in two steps, so that both ends of the ra
 }
 #endif
 
+// load_n and store_n for a count that is mostly W: whole vectors are quicker everywhere, and masked stores are slow on some.
+UAM_INLINE vf load_up_to(const float* p, int n) { return n == W ? load(p) : load_n(p, n); }
+UAM_INLINE void store_up_to(float* p, vf v, int n) {
+  if (n == W) store(p, v);
+  else store_n(p, v, n);
+}
+
 UAM_INLINE vf abs(vf v) { return floats(bits(v) & set1i(0x7fffffff)); }
 
 // Sum of the lanes, halves first: the same tree whatever came before.
@@ -175,7 +182,8 @@ UAM_INLINE vf log(vf x) {
   const vf tiny = set1(1.17549435e-38f);
   const vf scaled = select(x < tiny, x * set1(8388608.f), x);
   const vf shift = select(x < tiny, set1(-23.f), set1(0.f));
-  const vi i = bits(scaled) - set1i(0x3f3504f3);  // so that the mantissa lies in [sqrt(1/2), sqrt(2))
+  // So that the mantissa lies in [sqrt(1/2), sqrt(2)). Without its sign bit the difference cannot overflow.
+  const vi i = (bits(scaled) & set1i(0x7fffffff)) - set1i(0x3f3504f3);
   const vf e = to_float(i >> 23) + shift;
   const vf m = floats((i & set1i(0x007fffff)) + set1i(0x3f3504f3)) - set1(1.f);
   const vf ln2_high = set1(0.693145752f), ln2_low = set1(1.42860677e-6f);
