@@ -14,7 +14,9 @@ namespace uam::cpu::UAM_ISA {
 
 void conv_transpose2d_fwd(const ConvTranspose2dFwd& p) { grid_to_image(p.geometry, p.x.data, p.weight.data, p.bias.data, p.y.data); }
 
-void conv_transpose2d_bwd_input(const ConvTranspose2dBwdInput& p) { image_to_grid(p.geometry, p.dy.data, p.weight.data, nullptr, p.dx.data); }
+void conv_transpose2d_bwd_input(const ConvTranspose2dBwdInput& p) {
+  image_to_grid(p.geometry, p.dy.data, p.weight.data, nullptr, p.dx.data);
+}
 
 void conv_transpose2d_bwd_weight(const ConvTranspose2dBwdWeight& p) {
   const ConvGeometry& g = p.geometry;
