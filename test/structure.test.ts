@@ -100,7 +100,7 @@ function kernels(): Kernel[] {
   const text = read('native/kernels.def');
   const headers = [...text.matchAll(/#include "kernels\/(\w+)\.h"/g)].map((match) => match[1] as string);
   return [...text.matchAll(/^UAM_KERNEL\((\w+),\s*(\w+),\s*1,\s*([01])\)/gm)].map(([, name = '', params = '', onCuda]) => {
-    const op = headers.find((header) => new RegExp(`struct ${params} \\{`).test(read(`native/kernels/${header}.h`)));
+    const op = headers.find((header) => new RegExp(`struct ${params}( : \\w+)? \\{`).test(read(`native/kernels/${header}.h`)));
     return { name, params, onCuda: onCuda === '1', op: op ?? '' };
   });
 }
