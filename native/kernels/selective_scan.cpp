@@ -63,25 +63,32 @@ template <bool kConstantB, bool kConstantC> void advance_all(const Advance& s, i
   if (n < states) advance<1, kConstantB, kConstantC>(s.from(n));
 }
 
-// dt, dt u and D u of one tile over one chunk: [step][W].
+// dt, dt u and D u of one tile over one chunk: [step][W]. What the loop needs is copied out of the contract first: a store
+// through a vector type may alias anything, and every use would load it again.
 inline void begin_chunk(const SelectiveScanFwd& p, const Chunk& chunk, const Tile& tile, float* dt, float* du, float* y) {
   const vf bias = p.delta_bias ? load_lanes(p.delta_bias.data + tile.channel, tile.lanes) : set1(0.f);
   const vf D = p.D ? load_lanes(p.D.data + tile.channel, tile.lanes) : set1(0.f);
-  for (int64_t t = 0; t < chunk.length; ++t) {
-    const int64_t at = (chunk.first + t * chunk.stride) * p.dim + tile.channel;
-    const vf u = load_lanes(p.u.data + at, tile.lanes);
-    const vf step = time_step(load_lanes(p.delta.data + at, tile.lanes), bias, p.delta_softplus);
+  const bool has_D = bool(p.D), with_softplus = p.delta_softplus;
+  const int lanes = tile.lanes;
+  const int64_t length = chunk.length, row = chunk.stride * p.dim, first = chunk.first * p.dim + tile.channel;
+  const float *u_row = p.u.data + first, *delta_row = p.delta.data + first;
+  for (int64_t t = 0; t < length; ++t) {
+    const vf u = load_lanes(u_row + t * row, lanes), x = load_lanes(delta_row + t * row, lanes) + bias;
+    const vf step = with_softplus ? softplus(x) : x;
     store(dt + t * W, min_of(set1(kLargestStep), step));
     store(du + t * W, step * u);
-    store(y + t * W, p.D ? D * u : D);
+    store(y + t * W, has_D ? D * u : D);
   }
 }
 
 inline void end_chunk(const SelectiveScanFwd& p, const Chunk& chunk, const Tile& tile, const float* y) {
-  for (int64_t t = 0; t < chunk.length; ++t) {
-    const int64_t at = (chunk.first + t * chunk.stride) * p.dim + tile.channel;
+  const int lanes = tile.lanes;
+  const int64_t length = chunk.length, row = chunk.stride * p.dim, first = chunk.first * p.dim + tile.channel;
+  const float* z_row = p.z ? p.z.data + first : nullptr;
+  float* out_row = p.out.data + first;
+  for (int64_t t = 0; t < length; ++t) {
     const vf value = load(y + t * W);
-    store_lanes(p.out.data + at, p.z ? value * silu(load_lanes(p.z.data + at, tile.lanes)) : value, tile.lanes);
+    store_lanes(out_row + t * row, z_row ? value * silu(load_lanes(z_row + t * row, lanes)) : value, lanes);
   }
 }
 

@@ -105,8 +105,8 @@ template <bool kConstantB, bool kConstantC> void retreat_all(const Retreat& s, i
   if (n < states) retreat<1, kConstantB, kConstantC>(s.from(n));
 }
 
-// out[r] = sum of the lanes of rows[r], r < count.
-inline void fold_lanes(const float* rows, int64_t count, float* out) {
+// out[r] = sum of the lanes of rows[r], r < count; the rows are left zero, ready for the next sums.
+inline void fold_lanes(float* rows, int64_t count, float* out) {
   int64_t r = 0;
 #if UAM_ISA_LEVEL >= 1
   // W rows at once: pairs of rows are merged, each keeping half of the lanes, until one vector holds all W sums.
@@ -114,17 +114,25 @@ inline void fold_lanes(const float* rows, int64_t count, float* out) {
   for (int i = 0; i < W; ++i) lane[i] = i;
   for (; r + W <= count; r += W) {
     vf row[W];
-    for (int i = 0; i < W; ++i) row[i] = load(rows + (r + i) * W);
+#pragma GCC unroll 16
+    for (int i = 0; i < W; ++i) {
+      row[i] = load(rows + (r + i) * W);
+      store(rows + (r + i) * W, set1(0.f));
+    }
 #pragma GCC unroll 4
     for (int half = W / 2; half >= 1; half /= 2) {
       const vi from_second = (lane & half) ? set1i(W) : set1i(0);
+#pragma GCC unroll 8
       for (int i = 0; i < half; ++i)
         row[i] = __builtin_shuffle(row[i], row[i + half], lane + from_second) + __builtin_shuffle(row[i], row[i + half], (lane ^ half) + from_second);
     }
     store(out + r, row[0]);
   }
 #endif
-  for (; r < count; ++r) out[r] = sum(load(rows + r * W));
+  for (; r < count; ++r) {
+    out[r] = sum(load(rows + r * W));
+    store(rows + r * W, set1(0.f));
+  }
 }
 
 // Sums over time of one block of sequences, in lane layout; a block of work adds to its own tiles only.
@@ -149,7 +157,7 @@ struct Workspace {
   float *dt, *du, *u, *gy, *y, *gB, *wA;  // [step][W], see Retreat
   float *dt_slope, *z_slope;              // [step][W]: d dt / d delta, and dOut silu'(z)
   float *h, *a;                           // see Retreat
-  float *dB, *dC;                         // [step][state][W]
+  float *dB, *dC;                         // [step][state][W], zero between chunks
   float* folded;                          // [step][state]
   float* g;                               // [tile][state][W]
   Workspace(const SelectiveScanBwd& p, const Tiling& tiling, Scratch& scratch) {
@@ -158,6 +166,7 @@ struct Workspace {
     a = scratch.take<float>(kScanChunk * kGradientsAtOnce * W);
     dB = scratch.take<float>(kScanChunk * p.state * W);
     dC = scratch.take<float>(kScanChunk * p.state * W);
+    for (float* sums : {dB, dC}) std::memset(sums, 0, size_t(kScanChunk * p.state * W) * sizeof(float));
     folded = scratch.take<float>(kScanChunk * p.state);
     g = scratch.take<float>(tiling.count * p.state * W);
   }
@@ -207,10 +216,15 @@ inline void end_chunk(const SelectiveScanBwd& p, const Chunk& chunk, const Tile&
 }
 
 // Folds a chunk's [step][state][W] into the rows of dB or dC: [tokens, groups, state].
-inline void fold_chunk(const SelectiveScanBwd& p, const Chunk& chunk, int64_t group, const float* lanes, float* folded, float* to) {
+inline void fold_chunk(const SelectiveScanBwd& p, const Chunk& chunk, int64_t group, float* lanes, float* folded, float* to) {
   fold_lanes(lanes, chunk.length * p.state, folded);
   for (int64_t t = 0; t < chunk.length; ++t)
     std::memcpy(to + ((chunk.first + t * chunk.stride) * p.groups + group) * p.state, folded + t * p.state, size_t(p.state) * sizeof(float));
+}
+
+inline int64_t last_chunk(const SelectiveScanBwd& p, int64_t sequence) {
+  const int64_t chunks = scan_chunks_of(p.offsets.length(sequence));
+  return chunks > 0 ? chunks - 1 : 0;
 }
 
 // One sequence, the channels of one block, from its last step to its first. dB and dC: [tokens, groups, state] of this part.
@@ -230,9 +244,7 @@ inline void differentiate_sequence(const SelectiveScanBwd& p, const Tiling& tili
     for (int64_t c = chunks - 1; c >= 0; --c) {
       const Chunk chunk(p, sequence, c);
       const bool sequence_ends = c == 0 && sequence + 1 < p.offsets.sequences();
-      const Chunk next = sequence_ends ? Chunk(p, sequence + 1, scan_chunks_of(p.offsets.length(sequence + 1)) - 1) : Chunk(p, sequence, c ? c - 1 : 0);
-      if (!p.constant_B) std::memset(work.dB, 0, size_t(chunk.length * rows) * sizeof(float));
-      if (!p.constant_C) std::memset(work.dC, 0, size_t(chunk.length * rows) * sizeof(float));
+      const Chunk next = sequence_ends ? Chunk(p, sequence + 1, last_chunk(p, sequence + 1)) : Chunk(p, sequence, c > 0 ? c - 1 : 0);
       for (int64_t i = first_tile; i < end_tile; ++i) {
         const Tile tile = tiling.tile(group, i);
         const int64_t at = tile.index * rows;

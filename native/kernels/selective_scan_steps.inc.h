@@ -49,7 +49,7 @@ struct ChannelBlocks {
 };
 
 // Enough blocks to share, few enough to keep rows long. Never a function of the number of threads.
-inline constexpr int64_t kBlocksWanted = 32;
+inline constexpr int64_t kBlocksWanted = 16;
 inline int64_t channel_blocks_wanted(int64_t sequences) {
   return sequences < 1 || sequences >= kBlocksWanted ? 1 : (kBlocksWanted + sequences - 1) / sequences;
 }
