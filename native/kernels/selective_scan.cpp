@@ -27,10 +27,11 @@ struct Advance {
   const float* A;        // [state][W]: A log2(e)
   Coefficients B, C;
   float* h;              // [state][W]: before the chunk, then after it
-  const Ahead* ahead;    // what the next tile will read
+  Ahead* ahead;          // null after the first states
   Advance from(int64_t n) const {
     Advance rest = *this;
     rest.A += n * W, rest.h += n * W, rest.B.row += n * B.per_state, rest.C.row += n * C.per_state;
+    if (n > 0) rest.ahead = nullptr;
     return rest;
   }
 };
@@ -41,7 +42,7 @@ template <int kStates, bool kConstantB, bool kConstantC> void advance(const Adva
   const float *B = s.B.row, *C = s.C.row;
   for (int64_t t = 0; t < s.length; ++t, B += s.B.stride, C += s.C.stride) {
     const vf dt = load(s.dt + t * W), du = load(s.du + t * W);
-    fetch(*s.ahead, t);
+    if (s.ahead) s.ahead->fetch(t);
     vf even = load(s.y + t * W), odd = set1(0.f);  // two sums, so that they do not wait for each other
 #pragma GCC unroll 16
     for (int n = 0; n < kStates; ++n) {
@@ -114,12 +115,10 @@ inline void scan_sequence(const SelectiveScanFwd& p, const Tiling& tiling, const
   const int64_t chunks = scan_chunks_of(p.offsets.length(sequence));
   for (int64_t c = 0; c < chunks; ++c) {
     const Chunk chunk(p, sequence, c);
-    const bool sequence_ends = c + 1 == chunks && sequence + 1 < p.offsets.sequences();
-    const Chunk next(p, sequence_ends ? sequence + 1 : sequence, sequence_ends ? 0 : c + 1);
+    const bool to_next_sequence = c + 1 == chunks && sequence + 1 < p.offsets.sequences();
+    const Chunk next = to_next_sequence ? Chunk(p, sequence + 1, 0) : Chunk(p, sequence, c + 1 < chunks ? c + 1 : c);
     each_tile([&](int64_t group, int64_t i, const Tile& tile) {
-      const bool row_ends = i + 1 == end_tile, chunk_ends = row_ends && group + 1 == block.group_end;
-      const Tile next_tile = !row_ends ? tiling.tile(group, i + 1) : tiling.tile(chunk_ends ? block.group_begin : group + 1, first_tile);
-      const Ahead ahead({p.u.data, p.delta.data, p.z.data, p.out.data}, p, chunk_ends ? next : chunk, next_tile);
+      Ahead ahead(p, tiling, block, {chunk, next, group, i}, {p.u.data, p.delta.data, p.z.data}, {p.out.data});
       float* h_tile = h + tile.index * rows;
       if (p.checkpoints)
         for (int64_t n = 0; n < state; ++n)
@@ -148,7 +147,7 @@ void selective_scan_fwd(const SelectiveScanFwd& p) {
     first_chunk[s] = chunk;
     chunk += scan_chunks_of(p.offsets.length(s));
   }
-  const scan::ChannelBlocks blocks(tiling, p.groups, scan::channel_blocks_wanted(sequences));
+  const scan::ChannelBlocks blocks(tiling, p.groups, scan::channel_blocks_wanted(sequences, p.dim));
   const int64_t tasks = sequences * blocks.count;
   const int64_t work = p.tokens * p.dim * (p.state + 4) / tasks + 1;  // exponentials of a task, about
   const int64_t grain = 400000 / work + 1;                           // some 50 us

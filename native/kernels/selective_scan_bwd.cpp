@@ -40,10 +40,11 @@ struct Retreat {
   float *dB, *dC;             // [step or 1][state][W] by `dB_stride`, `dC_stride`, added
   int64_t dB_stride, dC_stride;
   float *h, *a;               // [1 + step][states at once][W], [step][states at once][W]: working memory
-  const Ahead* ahead;         // what the next tile will read and write
+  Ahead* ahead;               // null after the first states
   Retreat from(int64_t n) const {
     Retreat rest = *this;
     rest.A += n * W, rest.B.row += n * B.per_state, rest.C.row += n * C.per_state, rest.h0 += n * h0_stride;
+    if (n > 0) rest.ahead = nullptr;
     rest.g += n * W, rest.dA += n * W, rest.dB += n * W, rest.dC += n * W;
     return rest;
   }
@@ -56,7 +57,7 @@ template <int kStates, bool kConstantB> void recompute(const Retreat& s) {
   const float* B = s.B.row;
   for (int64_t t = 0; t < s.length; ++t, B += s.B.stride) {
     const vf dt = load(s.dt + t * W), du = load(s.du + t * W);
-    fetch(*s.ahead, t);
+    if (s.ahead) s.ahead->fetch(t);
     float *h_row = s.h + (t + 1) * kStates * W, *a_row = s.a + t * kStates * W;
 #pragma GCC unroll 8
     for (int n = 0; n < kStates; ++n) {
@@ -215,8 +216,9 @@ inline void end_chunk(const SelectiveScanBwd& p, const Chunk& chunk, const Tile&
   store(to_bias, load(to_bias) + dBias);
 }
 
-// Folds a chunk's [step][state][W] into the rows of dB or dC: [tokens, groups, state].
+// Folds a chunk's [step][state][W] into the rows of dB or dC, [tokens, groups, state], where they are wanted.
 inline void fold_chunk(const SelectiveScanBwd& p, const Chunk& chunk, int64_t group, float* lanes, float* folded, float* to) {
+  if (!to) return;
   fold_lanes(lanes, chunk.length * p.state, folded);
   for (int64_t t = 0; t < chunk.length; ++t)
     std::memcpy(to + ((chunk.first + t * chunk.stride) * p.groups + group) * p.state, folded + t * p.state, size_t(p.state) * sizeof(float));
@@ -235,22 +237,24 @@ inline void differentiate_sequence(const SelectiveScanBwd& p, const Tiling& tili
   const int64_t state = p.state, matrix = p.dim * state, rows = state * W;
   const int64_t first_tile = block.tile_begin(tiling), end_tile = block.tile_end(tiling);
   const int64_t chunks = scan_chunks_of(p.offsets.length(sequence));
-  for (int64_t group = block.group_begin; group < block.group_end; ++group) {
-    for (int64_t i = first_tile; i < end_tile; ++i) {
-      const Tile tile = tiling.tile(group, i);
-      if (p.dLastState) pack_tile(tile, state, p.dLastState.data + sequence * matrix, work.g + tile.index * rows);
-      else std::memset(work.g + tile.index * rows, 0, size_t(rows) * sizeof(float));
-    }
-    for (int64_t c = chunks - 1; c >= 0; --c) {
-      const Chunk chunk(p, sequence, c);
-      const bool sequence_ends = c == 0 && sequence + 1 < p.offsets.sequences();
-      const Chunk next = sequence_ends ? Chunk(p, sequence + 1, last_chunk(p, sequence + 1)) : Chunk(p, sequence, c > 0 ? c - 1 : 0);
+  const auto each_tile = [&](auto&& body) {
+    for (int64_t group = block.group_begin; group < block.group_end; ++group)
+      for (int64_t i = first_tile; i < end_tile; ++i) body(tiling.tile(group, i));
+  };
+  each_tile([&](const Tile& tile) {
+    if (p.dLastState) pack_tile(tile, state, p.dLastState.data + sequence * matrix, work.g + tile.index * rows);
+    else std::memset(work.g + tile.index * rows, 0, size_t(rows) * sizeof(float));
+  });
+  for (int64_t c = chunks - 1; c >= 0; --c) {
+    const Chunk chunk(p, sequence, c);
+    const bool to_next_sequence = c == 0 && sequence + 1 < p.offsets.sequences();
+    const Chunk next = to_next_sequence ? Chunk(p, sequence + 1, last_chunk(p, sequence + 1)) : Chunk(p, sequence, c > 0 ? c - 1 : 0);
+    for (int64_t group = block.group_begin; group < block.group_end; ++group) {
       for (int64_t i = first_tile; i < end_tile; ++i) {
         const Tile tile = tiling.tile(group, i);
         const int64_t at = tile.index * rows;
-        const bool row_ends = i + 1 == end_tile;
-        const Ahead ahead({p.u.data, p.delta.data, p.z.data, p.dOut.data, p.dU.data, p.dDelta.data, p.dZ.data}, p, row_ends ? next : chunk,
-                          tiling.tile(group, row_ends ? first_tile : i + 1));
+        Ahead ahead(p, tiling, block, {chunk, next, group, i}, {p.u.data, p.delta.data, p.z.data, p.dOut.data},
+                    {p.dU.data, p.dDelta.data, p.dZ.data});
         begin_chunk(p, chunk, tile, work);
         retreat_states({chunk.length, work.dt, work.du, work.gy, work.y, work.gB, work.wA, packed.A + at,
                         coefficients(p.B.data, packed.B, p.constant_B, p, chunk, group, tile),
@@ -260,15 +264,11 @@ inline void differentiate_sequence(const SelectiveScanBwd& p, const Tiling& tili
                         p.constant_C ? 0 : rows, work.h, work.a, &ahead}, state);
         end_chunk(p, chunk, tile, work, totals);
       }
-      if (dB) fold_chunk(p, chunk, group, work.dB, work.folded, dB);
-      if (dC) fold_chunk(p, chunk, group, work.dC, work.folded, dC);
+      if (!p.constant_B) fold_chunk(p, chunk, group, work.dB, work.folded, dB);
+      if (!p.constant_C) fold_chunk(p, chunk, group, work.dC, work.folded, dC);
     }
-    if (p.dH0)
-      for (int64_t i = first_tile; i < end_tile; ++i) {
-        const Tile tile = tiling.tile(group, i);
-        unpack_tile(tile, state, work.g + tile.index * rows, p.dH0.data + sequence * matrix);
-      }
   }
+  if (p.dH0) each_tile([&](const Tile& tile) { unpack_tile(tile, state, work.g + tile.index * rows, p.dH0.data + sequence * matrix); });
 }
 
 // Adds what `count` blocks found, `stride` floats apart, in their order.
@@ -323,7 +323,7 @@ void selective_scan_bwd(const SelectiveScanBwd& p) {
   }
   // Blocks of work: some sequences and some channels each. 64 blocks of sequences at most, and fewer where their totals
   // would outweigh the tokens.
-  const scan::ChannelBlocks blocks(tiling, p.groups, scan::channel_blocks_wanted(sequences));
+  const scan::ChannelBlocks blocks(tiling, p.groups, scan::channel_blocks_wanted(sequences, p.dim));
   int64_t shares = p.tokens / (4 * (p.state + 1));
   shares = shares < 1 ? 1 : shares > 64 ? 64 : shares;
   if (shares > sequences) shares = sequences;
