@@ -1,18 +1,19 @@
 /**
  * Every error of the package is a `UamError` with a stable `code`:
  *
- * | code           | meaning                                                                 |
- * |----------------|-------------------------------------------------------------------------|
- * | `UAM_ARGUMENT` | a value is not one of those allowed                                     |
- * | `UAM_SHAPE`    | a shape or length does not fit                                          |
- * | `UAM_DTYPE`    | an array has another element type than expected                         |
- * | `UAM_DEVICE`   | the device is absent, or tensors on different devices were mixed        |
- * | `UAM_DISPOSED` | a tensor was used after it was disposed, or after its scope ended       |
- * | `UAM_GRAPH`    | gradients were asked for where there is no graph, or where it was freed |
- * | `UAM_ABORTED`  | an `AbortSignal` ended the call                                         |
- * | `UAM_MEMORY`   | there was not enough memory                                             |
- * | `UAM_NATIVE`   | native code failed unexpectedly (a bug: please report it)               |
- * | `UAM_ADDON`    | the native addon could not be loaded                                    |
+ * | code            | meaning                                                                 |
+ * |-----------------|-------------------------------------------------------------------------|
+ * | `UAM_ARGUMENT`  | a value is not one of those allowed                                     |
+ * | `UAM_SHAPE`     | a shape or length does not fit                                          |
+ * | `UAM_DTYPE`     | an array has another element type than expected                         |
+ * | `UAM_DEVICE`    | the device is absent, or tensors on different devices were mixed        |
+ * | `UAM_DISPOSED`  | a tensor was used after it was disposed, or after its scope ended       |
+ * | `UAM_GRAPH`     | gradients were asked for where there is no graph, or where it was freed |
+ * | `UAM_NONFINITE` | a gradient is NaN or infinite where it would spoil what it updates     |
+ * | `UAM_ABORTED`   | an `AbortSignal` ended the call                                         |
+ * | `UAM_MEMORY`    | there was not enough memory                                             |
+ * | `UAM_NATIVE`    | native code failed unexpectedly (a bug: please report it)               |
+ * | `UAM_ADDON`     | the native addon could not be loaded                                    |
  */
 export type UamErrorCode =
   | 'UAM_ARGUMENT'
@@ -21,6 +22,7 @@ export type UamErrorCode =
   | 'UAM_DEVICE'
   | 'UAM_DISPOSED'
   | 'UAM_GRAPH'
+  | 'UAM_NONFINITE'
   | 'UAM_ABORTED'
   | 'UAM_MEMORY'
   | 'UAM_NATIVE'

@@ -1,4 +1,6 @@
 // { cpu: { <kernel>, ..., async: { <kernel>, ... } }, cuda?: the same, runtime: { isa, setIsa, threads, setThreads, ... } }
+#include <system_error>
+
 #include "backend.h"
 #include "binding/call.h"
 #include "isa.h"
@@ -23,6 +25,8 @@ template <class F> static void expose(Napi::Object object, const char* name, F&&
       return body(info);
     } catch (const KernelError& error) {
       throw coded_error(info.Env(), error.code, error.what());
+    } catch (const std::system_error& error) {  // the system gives no more threads
+      throw coded_error(info.Env(), "UAM_MEMORY", error.what());
     }
   }, name));
 }

@@ -92,7 +92,9 @@ class Reader {
     if (value.IsUndefined()) return "undefined";
     if (value.IsNull()) return "null";
     if (value.IsTypedArray()) return "another kind of typed array";
-    return value.ToString().Utf8Value().substr(0, 60);
+    if (value.IsNumber() || value.IsString() || value.IsBoolean()) return value.ToString().Utf8Value().substr(0, 60);
+    if (value.IsArray()) return "a plain array";
+    return value.IsObject() ? "an object" : "another kind of value";  // converting these to text could run JavaScript, or fail
   }
 
   double read_number(const char* field) {

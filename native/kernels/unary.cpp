@@ -8,19 +8,84 @@ namespace uam::cpu::UAM_ISA {
 
 inline constexpr int64_t kBlock = 1 << 14;  // elements per task: long enough to hide the hand-over, short enough to share
 
-// y = f(x), dx = dy * slope(x).
-struct Neg { UAM_INLINE static vf f(vf x) { return -x; } UAM_INLINE static vf slope(vf) { return set1(-1.f); } };
-struct Abs { UAM_INLINE static vf f(vf x) { return abs(x); } UAM_INLINE static vf slope(vf x) { return select(x > set1(0.f), set1(1.f), select(x < set1(0.f), set1(-1.f), x * set1(0.f))); } };
-struct Exp { UAM_INLINE static vf f(vf x) { return exp(x); } UAM_INLINE static vf slope(vf x) { return exp(x); } };
-struct Log { UAM_INLINE static vf f(vf x) { return log(x); } UAM_INLINE static vf slope(vf x) { return set1(1.f) / x; } };
-struct Sqrt { UAM_INLINE static vf f(vf x) { return sqrt(x); } UAM_INLINE static vf slope(vf x) { return set1(0.5f) / sqrt(x); } };
-struct Square { UAM_INLINE static vf f(vf x) { return x * x; } UAM_INLINE static vf slope(vf x) { return x + x; } };
-struct Reciprocal { UAM_INLINE static vf f(vf x) { return set1(1.f) / x; } UAM_INLINE static vf slope(vf x) { return set1(-1.f) / (x * x); } };
-struct Tanh { UAM_INLINE static vf f(vf x) { return tanh(x); } UAM_INLINE static vf slope(vf x) { const vf y = tanh(x); return fnma(y, y, set1(1.f)); } };
-struct Sigmoid { UAM_INLINE static vf f(vf x) { return sigmoid(x); } UAM_INLINE static vf slope(vf x) { const vf y = sigmoid(x); return y * sigmoid(-x); } };
-struct Silu { UAM_INLINE static vf f(vf x) { return silu(x); } UAM_INLINE static vf slope(vf x) { const vf s = sigmoid(x); return s * fma(x, sigmoid(-x), set1(1.f)); } };
-struct Softplus { UAM_INLINE static vf f(vf x) { return softplus(x); } UAM_INLINE static vf slope(vf x) { return sigmoid(x); } };
-struct Relu { UAM_INLINE static vf f(vf x) { return select(x < set1(0.f), set1(0.f), x); } UAM_INLINE static vf slope(vf x) { return select(x > set1(0.f), set1(1.f), x * set1(0.f)); } };
+// y = f(x), dx = dy * slope(x). At the infinities and NaN they give what the float64 formula beside each gives:
+// silu, gelu_tanh and gelu_erf of -inf are NaN (-inf * 0), and so are their slopes at both infinities.
+struct Neg {
+  UAM_INLINE static vf f(vf x) { return -x; }
+  UAM_INLINE static vf slope(vf) { return set1(-1.f); }
+};
+struct Abs {
+  UAM_INLINE static vf f(vf x) { return abs(x); }
+  UAM_INLINE static vf slope(vf x) { return select(x > set1(0.f), set1(1.f), select(x < set1(0.f), set1(-1.f), x)); }
+};
+struct Exp {
+  UAM_INLINE static vf f(vf x) { return exp(x); }
+  UAM_INLINE static vf slope(vf x) { return exp(x); }
+};
+struct Log {
+  UAM_INLINE static vf f(vf x) { return log(x); }
+  UAM_INLINE static vf slope(vf x) { return set1(1.f) / x; }
+};
+struct Sqrt {
+  UAM_INLINE static vf f(vf x) { return sqrt(x); }
+  UAM_INLINE static vf slope(vf x) { return set1(0.5f) / sqrt(x); }
+};
+struct Square {
+  UAM_INLINE static vf f(vf x) { return x * x; }
+  UAM_INLINE static vf slope(vf x) { return x + x; }
+};
+struct Reciprocal {
+  UAM_INLINE static vf f(vf x) { return set1(1.f) / x; }
+  UAM_INLINE static vf slope(vf x) { return set1(-1.f) / (x * x); }
+};
+struct Tanh {  // slope 1 - tanh^2 = 4 e / (1 + e)^2 with e = e^-2|x|, which keeps its relative accuracy in the tails
+  UAM_INLINE static vf f(vf x) { return tanh(x); }
+  UAM_INLINE static vf slope(vf x) {
+    const vf e = exp(set1(-2.f) * abs(x)), s = set1(1.f) / (set1(1.f) + e);
+    return set1(4.f) * e * s * s;
+  }
+};
+struct Sigmoid {
+  UAM_INLINE static vf f(vf x) { return sigmoid(x); }
+  UAM_INLINE static vf slope(vf x) { return sigmoid_slope(x); }
+};
+struct Silu {  // x s; slope s (1 + x (1 - s))
+  UAM_INLINE static vf f(vf x) { return silu(x); }
+  UAM_INLINE static vf slope(vf x) { return silu_slope(x); }
+};
+struct Softplus {
+  UAM_INLINE static vf f(vf x) { return softplus(x); }
+  UAM_INLINE static vf slope(vf x) { return sigmoid(x); }
+};
+struct Relu {
+  UAM_INLINE static vf f(vf x) { return select(x < set1(0.f), set1(0.f), x); }
+  UAM_INLINE static vf slope(vf x) { return select(x > set1(0.f), set1(1.f), select(x <= set1(0.f), set1(0.f), x)); }
+};
+struct GeluTanh {  // x/2 (1 + tanh(u)) = x sigmoid(2u), 2u = x (a + b x^2); slope s + x s (1 - s) (a + 3 b x^2)
+  UAM_INLINE static vf a() { return set1(1.5957691216057308f); }         // 2 sqrt(2/pi)
+  UAM_INLINE static vf b() { return set1(0.07135481282553f); }           // 0.044715 a
+  UAM_INLINE static vf squared(vf x) { return min_of(set1(1e20f), x * x); }  // past any effect, short of infinity
+  UAM_INLINE static vf f(vf x) { return x / (set1(1.f) + exp(-x * fma(b(), squared(x), a()))); }
+  UAM_INLINE static vf slope(vf x) {
+    const vf x2 = squared(x), u2 = x * fma(b(), x2, a());
+    return fma(x * sigmoid_slope(u2), fma(set1(3.f) * b(), x2, a()), sigmoid(u2));
+  }
+};
+struct GeluErf {  // x cdf(x), cdf(x) = erfc(-x / sqrt 2) / 2; slope cdf(x) + x e^(-x^2/2) / sqrt(2 pi)
+  UAM_INLINE static vf cdf(vf x, vf z, vf e) {  // z = |x| / sqrt 2, e = e^(-z^2)
+    const vf tail = set1(0.5f) * e * erfcx_positive(z);
+    return select(x < set1(0.f), tail, set1(1.f) - tail);
+  }
+  UAM_INLINE static vf scaled(vf x) { return abs(x) * set1(0.7071067811865476f); }
+  UAM_INLINE static vf f(vf x) {
+    const vf z = scaled(x);
+    return x * cdf(x, z, exp_minus_square(z));
+  }
+  UAM_INLINE static vf slope(vf x) {
+    const vf z = scaled(x), e = exp_minus_square(z);
+    return fma(x, e * set1(0.3989422804014327f), cdf(x, z, e));
+  }
+};
 
 template <class F> void forward(const UnaryFwd& p) {
   parallel_for(p.n, kBlock, [&](int64_t begin, int64_t end) {
@@ -60,7 +125,9 @@ template <class Visit> void with_function(UnaryOp op, Visit&& visit) {
     case UnaryOp::silu: return visit.template operator()<Silu>();
     case UnaryOp::softplus: return visit.template operator()<Softplus>();
     case UnaryOp::relu: return visit.template operator()<Relu>();
-    default: return;
+    case UnaryOp::gelu_tanh: return visit.template operator()<GeluTanh>();
+    case UnaryOp::gelu_erf: return visit.template operator()<GeluErf>();
+    case UnaryOp::count: return;
   }
 }
 

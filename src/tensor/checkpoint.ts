@@ -30,7 +30,8 @@ function gradientsBetween(sources: readonly Tensor[], outputs: readonly Tensor[]
  * @param inputs the tensors it works on
  * @returns what `block` returns
  * @example
- * const y = checkpoint((x) => silu(linear(x, weight)), [x]);
+ * const x = Tensor.from([1, 2]).requireGrad();
+ * const y = checkpoint((h) => silu(square(h)), [x]);
  */
 export function checkpoint<T extends Tensor | readonly Tensor[]>(block: (...inputs: Tensor[]) => T, inputs: readonly Tensor[]): T {
   const outerReads = context.reads;

@@ -21,7 +21,7 @@ export const context = {
  * @param body a synchronous function
  * @returns what `body` returns
  * @example
- * const prediction = noGrad(() => sigmoid(logits));
+ * const prediction = noGrad(() => sigmoid(Tensor.from([0.5, -1])));
  */
 export function noGrad<T>(body: () => T): T {
   const before = context.recording;

@@ -19,6 +19,8 @@ function tensorsIn(value: unknown, found: Set<Tensor>): Set<Tensor> {
  * @returns what `body` returns
  * @throws UamError `UAM_ARGUMENT` where `body` is asynchronous
  * @example
+ * const prediction = Tensor.from([1, 2]).requireGrad();
+ * const target = Tensor.from([1, 1]);
  * const loss = scope(() => {
  *   const error = mean(square(sub(prediction, target)));
  *   backward(error);

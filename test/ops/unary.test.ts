@@ -20,6 +20,8 @@ const functions: [string, Unary, number, number][] = [
   ['silu', uam.silu, -5, 5],
   ['softplus', uam.softplus, -5, 5],
   ['relu', uam.relu, 0.1, 3],
+  ['geluTanh', uam.geluTanh, -5, 5],
+  ['geluErf', uam.geluErf, -5, 5],
 ];
 
 t.test('every length around the vector and the block size', async (t) => {
