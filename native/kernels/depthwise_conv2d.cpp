@@ -7,6 +7,7 @@
 #include "scratch.h"
 #define UAM_SIMD_FILE "kernels/depthwise_conv2d.cpp"
 #include "simd.h"
+
 #include "channel_sums.h"
 
 namespace uam::cpu::UAM_ISA {

@@ -1,6 +1,6 @@
 import { mismatch, UamError } from '../errors.js';
 import type { FloatArray } from '../tensor/arena.js';
-import { Tensor } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/tensor.js';
 import { requireTensor } from './check.js';
 
 /** A length along rows and columns: one number for both, or [rows, columns]. */

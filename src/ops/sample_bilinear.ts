@@ -27,7 +27,7 @@ function checkPoints({ batch, height, width, points, image }: Sampling): void {
 
 /** One coordinate: the two pixels around it, the weight of the second, and whether the value still changes there. */
 function between(at: number, length: number): { low: number; high: number; part: number; inside: boolean } {
-  const clamped = at < 0 ? 0 : at > length - 1 ? length - 1 : at;
+  const clamped = Math.min(Math.max(at, 0), length - 1); // NaN stays NaN
   const low = Number.isNaN(clamped) ? 0 : Math.floor(clamped);
   return { low, high: Math.min(low + 1, length - 1), part: clamped - low, inside: !(at < 0 || at > length - 1) };
 }
