@@ -58,13 +58,14 @@ struct ForwardHead {
 template <int N> inline void forward_strip(const ForwardHead& f, const Strip& strip, const Softmax& state, int64_t lane) {
   const AttentionProblem& p = f.p;
   const Keys& keys = f.keys;
-  multiply_strip<N, Rows::plain, Start::zero>(keys.k + strip.first_key * keys.ld_k, keys.ld_k, state.q + lane, state.ld, f.scores, N * W, strip.count, p.dim);
+  multiply_strip<N, Rows::plain, Start::zero>(keys.k + strip.first_key * keys.ld_k, keys.ld_k, state.q + lane, state.ld, f.scores, N * W,
+                                              strip.count, p.dim);
   if (f.bias) add_bias<N>(keys, strip, f.bias, p.length_k, f.scores, N * W);
   if (p.causal) hide_future<N>(keys, strip, f.shift, f.scores, N * W);
   vf rescale[N];
   exp_scores<N>(f.scores, strip.count, state.highest + lane, state.sum + lane, rescale);
-  multiply_strip<N, Rows::transposed, Start::rescale>(keys.v + strip.first_key * keys.ld_v, keys.ld_v, f.scores, N * W, state.out + lane, state.ld, p.dim_v,
-                                                      strip.count, rescale);
+  multiply_strip<N, Rows::transposed, Start::rescale>(keys.v + strip.first_key * keys.ld_v, keys.ld_v, f.scores, N * W, state.out + lane,
+                                                      state.ld, p.dim_v, strip.count, rescale);
 }
 
 // out = sum / total, lse = highest + log(total); rows that saw nothing give 0 and -inf.
@@ -117,7 +118,8 @@ inline void forward_unit(const AttentionFwd& p, const AttentionUnit& unit, const
 
 void attention_fwd(const AttentionFwd& p, const AttentionUnit* units, const int64_t* tasks, int64_t count) {
   parallel_for(count, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t u = tasks[begin]; u < tasks[end]; ++u) attention::forward_unit(p, units[u], u + 1 < tasks[count] ? units + u + 1 : nullptr);
+    for (int64_t u = tasks[begin]; u < tasks[end]; ++u)
+      attention::forward_unit(p, units[u], u + 1 < tasks[count] ? units + u + 1 : nullptr);
   });
 }
 

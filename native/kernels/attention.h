@@ -64,8 +64,8 @@ struct AttentionFwd : AttentionProblem {
 };
 
 struct AttentionBwd : AttentionProblem {
-  In<float> out, d_out;  // [tokensQ, heads, dimV]
-  In<float> lse;         // [heads, tokensQ]
+  In<float> out, d_out;              // [tokensQ, heads, dimV]
+  In<float> lse;                     // [heads, tokensQ]
   Out<float> d_q, d_k, d_v, d_bias;  // shaped like q, k, v, bias; only those wanted
   template <class V> void fields(V&& v_) {
     problem_fields(v_);

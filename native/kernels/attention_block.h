@@ -11,22 +11,26 @@ struct Keys {
   int64_t ld_k, ld_v;
 };
 
-inline float* pack_rows(Scratch& scratch, const float* from, int64_t stride, const int32_t* position, int64_t count, int64_t width, int64_t ld) {
+inline float* pack_rows(Scratch& scratch, const float* from, int64_t stride, const int32_t* position, int64_t count, int64_t width,
+                        int64_t ld) {
   const int64_t padded = round_up(count, kRows);
   float* to = scratch.take<float>(padded * ld);
   const auto row = [=](int64_t j) { return to + j * ld; };
   if (position[count - 1] - position[0] == count - 1) {
     const float* first = from + position[0] * stride;
-    copy_rows(count, width, ld, 1.f, [=](int64_t j) { return first + j * stride; }, row);
+    copy_rows(
+        count, width, ld, 1.f, [=](int64_t j) { return first + j * stride; }, row);
   } else {
-    copy_rows(count, width, ld, 1.f, [=](int64_t j) { return from + position[j] * stride; }, row);
+    copy_rows(
+        count, width, ld, 1.f, [=](int64_t j) { return from + position[j] * stride; }, row);
   }
   for (int64_t i = count * ld; i < padded * ld; ++i) to[i] = 0.f;
   return to;
 }
 
 // Keys [begin, end) of sequence s for one key/value head.
-inline Keys pack_keys(Scratch& scratch, const AttentionProblem& p, int64_t s, int64_t head_kv, int64_t begin, int64_t end, int64_t ld_k, int64_t ld_v) {
+inline Keys pack_keys(Scratch& scratch, const AttentionProblem& p, int64_t s, int64_t head_kv, int64_t begin, int64_t end, int64_t ld_k,
+                      int64_t ld_v) {
   const int64_t first = p.offsets_k.at(s);
   if (p.k_lens && p.k_lens.data[s] < end) end = p.k_lens.data[s];
   const uint8_t* mask = p.key_mask ? p.key_mask.data + first : nullptr;
@@ -102,7 +106,8 @@ inline const float* bias_of(const AttentionProblem& p, int64_t s, int64_t head) 
 }
 
 // scores[j, lane] += bias[query + lane, position[j]].
-template <int N> inline void add_bias(const Keys& keys, const Strip& strip, const float* bias, int64_t length_k, float* scores, int64_t ld) {
+template <int N>
+inline void add_bias(const Keys& keys, const Strip& strip, const float* bias, int64_t length_k, float* scores, int64_t ld) {
   const int32_t* position = keys.position + strip.first_key;
   for (int64_t j = 0; j < strip.count; j += W) {
     const int here = int(strip.count - j < W ? strip.count - j : W);

@@ -28,7 +28,9 @@ struct QueryBlock {
   int64_t query = 0, queries = 0;   // which ones: [query, query + queries) of the sequence
 
   QueryBlock(Scratch& scratch, const AttentionProblem& p, int64_t length_q)
-      : ld(round_up(length_q < kBackwardQueries ? length_q : kBackwardQueries, W)), padded_q(round_up(p.dim, W)), padded_v(round_up(p.dim_v, W)) {
+      : ld(round_up(length_q < kBackwardQueries ? length_q : kBackwardQueries, W)),
+        padded_q(round_up(p.dim, W)),
+        padded_v(round_up(p.dim_v, W)) {
     q_lanes = scratch.take<float>(p.dim * ld);
     q_rows = scratch.take<float>(ld * padded_q);
     d_out_lanes = scratch.take<float>(p.dim_v * ld);
@@ -49,9 +51,13 @@ inline void load_queries(const AttentionBwd& p, int64_t s, int64_t head, int64_t
   b.query = query;
   b.queries = left < kBackwardQueries ? left : kBackwardQueries;
   copy_transposed(q, stride_q, b.queries, p.dim, p.scale, b.q_lanes, b.ld);
-  copy_rows(b.queries, p.dim, b.padded_q, p.scale, [=](int64_t j) { return q + j * stride_q; }, [&](int64_t j) { return b.q_rows + j * b.padded_q; });
+  copy_rows(
+      b.queries, p.dim, b.padded_q, p.scale, [=](int64_t j) { return q + j * stride_q; },
+      [&](int64_t j) { return b.q_rows + j * b.padded_q; });
   copy_transposed(d_out, stride_v, b.queries, p.dim_v, 1.f, b.d_out_lanes, b.ld);
-  copy_rows(b.queries, p.dim_v, b.padded_v, 1.f, [=](int64_t j) { return d_out + j * stride_v; }, [&](int64_t j) { return b.d_out_rows + j * b.padded_v; });
+  copy_rows(
+      b.queries, p.dim_v, b.padded_v, 1.f, [=](int64_t j) { return d_out + j * stride_v; },
+      [&](int64_t j) { return b.d_out_rows + j * b.padded_v; });
   copy_transposed(out, stride_v, b.queries, p.dim_v, 1.f, b.out_lanes, b.ld);
   for (int64_t i = 0; i < b.queries; i += W) {
     // Summed in the order of the products with V: a row that sees one key has a gradient of exactly zero.
@@ -65,7 +71,8 @@ inline void load_queries(const AttentionBwd& p, int64_t s, int64_t head, int64_t
 }
 
 // Probabilities and score gradients of `count` keys from number `first` on, into b.probability and b.d_score.
-inline void differentiate_scores(const AttentionBwd& p, int64_t s, int64_t head, const Keys& keys, int64_t first, int64_t count, const QueryBlock& b) {
+inline void differentiate_scores(const AttentionBwd& p, int64_t s, int64_t head, const Keys& keys, int64_t first, int64_t count,
+                                 const QueryBlock& b) {
   const int64_t shift = p.offsets_k.length(s) - p.offsets_q.length(s);
   const float* bias = bias_of(p, s, head);
   for_strips(round_up(b.queries, W) / W, [&]<int N>(int64_t n) {
@@ -74,7 +81,8 @@ inline void differentiate_scores(const AttentionBwd& p, int64_t s, int64_t head,
     multiply_strip<N, Rows::plain, Start::zero>(keys.k + first * keys.ld_k, keys.ld_k, b.q_lanes + n * W, b.ld, scores, b.ld, count, p.dim);
     if (bias) add_bias<N>(keys, strip, bias, p.length_k, scores, b.ld);
     if (p.causal) hide_future<N>(keys, strip, shift, scores, b.ld);
-    multiply_strip<N, Rows::plain, Start::zero>(keys.v + first * keys.ld_v, keys.ld_v, b.d_out_lanes + n * W, b.ld, d_scores, b.ld, count, p.dim_v);
+    multiply_strip<N, Rows::plain, Start::zero>(keys.v + first * keys.ld_v, keys.ld_v, b.d_out_lanes + n * W, b.ld, d_scores, b.ld, count,
+                                                p.dim_v);
     vf lse[N], delta[N];
     for (int i = 0; i < N; ++i) lse[i] = load(b.lse + (n + i) * W), delta[i] = load(b.delta + (n + i) * W);
     for (int64_t j = 0; j < count; ++j)
@@ -107,8 +115,10 @@ inline float* zeros(Scratch& scratch, int64_t count) {
 }
 
 // Rows of the visible keys to their places among keys [begin, end), zeros for the hidden ones.
-inline void spread_rows(const Keys& keys, const float* from, int64_t ld, int64_t width, int64_t begin, int64_t end, float* to, int64_t stride) {
-  copy_rows(keys.count, width, width, 1.f, [=](int64_t j) { return from + j * ld; }, [&](int64_t j) { return to + keys.position[j] * stride; });
+inline void spread_rows(const Keys& keys, const float* from, int64_t ld, int64_t width, int64_t begin, int64_t end, float* to,
+                        int64_t stride) {
+  copy_rows(
+      keys.count, width, width, 1.f, [=](int64_t j) { return from + j * ld; }, [&](int64_t j) { return to + keys.position[j] * stride; });
   for (int64_t j = begin, visible = 0; j < end; ++j) {
     if (visible < keys.count && keys.position[visible] == j) {
       ++visible;
@@ -138,24 +148,28 @@ inline void backward_unit(const AttentionBwd& p, const AttentionUnit& unit, cons
         if (count <= 0) break;
         differentiate_scores(p, s, head, keys, first, count, b);
         if (d_v)
-          multiply<Rows::plain, Start::add>(b.probability, b.ld, b.d_out_rows, b.padded_v, d_v + first * b.padded_v, b.padded_v, count, b.padded_v / W,
-                                            b.queries);
+          multiply<Rows::plain, Start::add>(b.probability, b.ld, b.d_out_rows, b.padded_v, d_v + first * b.padded_v, b.padded_v, count,
+                                            b.padded_v / W, b.queries);
         if (d_k)
-          multiply<Rows::plain, Start::add>(b.d_score, b.ld, b.q_rows, b.padded_q, d_k + first * b.padded_q, b.padded_q, count, b.padded_q / W, b.queries);
+          multiply<Rows::plain, Start::add>(b.d_score, b.ld, b.q_rows, b.padded_q, d_k + first * b.padded_q, b.padded_q, count,
+                                            b.padded_q / W, b.queries);
         if (p.d_q)
-          multiply<Rows::transposed, Start::add>(b.d_score, b.ld, keys.k + first * keys.ld_k, keys.ld_k, d_q, b.padded_q, b.queries, b.padded_q / W, count);
+          multiply<Rows::transposed, Start::add>(b.d_score, b.ld, keys.k + first * keys.ld_k, keys.ld_k, d_q, b.padded_q, b.queries,
+                                                 b.padded_q / W, count);
       }
       if (!p.d_q) continue;
       const bool whole = unit.partial < 0;
       const int64_t stride = whole ? p.heads * p.dim : p.dim;
       float* to = whole ? p.d_q.data + (p.offsets_q.at(s) + query) * stride + head * p.dim
                         : partials + unit.partial + ((head - unit.head_kv * group) * length_q + query) * p.dim;
-      copy_rows(b.queries, p.dim, p.dim, p.scale, [&](int64_t j) { return d_q + j * b.padded_q; }, [=](int64_t j) { return to + j * stride; });
+      copy_rows(
+          b.queries, p.dim, p.dim, p.scale, [&](int64_t j) { return d_q + j * b.padded_q; }, [=](int64_t j) { return to + j * stride; });
     }
 
   const int64_t token = p.offsets_k.at(s), stride_k = p.heads_kv * p.dim, stride_v = p.heads_kv * p.dim_v;
   if (d_k) spread_rows(keys, d_k, b.padded_q, p.dim, unit.begin, unit.end, p.d_k.data + token * stride_k + unit.head_kv * p.dim, stride_k);
-  if (d_v) spread_rows(keys, d_v, b.padded_v, p.dim_v, unit.begin, unit.end, p.d_v.data + token * stride_v + unit.head_kv * p.dim_v, stride_v);
+  if (d_v)
+    spread_rows(keys, d_v, b.padded_v, p.dim_v, unit.begin, unit.end, p.d_v.data + token * stride_v + unit.head_kv * p.dim_v, stride_v);
 }
 
 inline void add_partials(const AttentionBwd& p, const AttentionPartials& sum, const float* partials) {
@@ -222,13 +236,14 @@ inline void bias_unit(const AttentionBwd& p, int64_t batch, int64_t bias_head, i
 
 }  // namespace attention
 
-void attention_bwd(const AttentionBwd& p, const AttentionUnit* units, const int64_t* tasks, int64_t task_count, const AttentionPartials* sums, int64_t sum_count,
-                   int64_t partial_size) {
+void attention_bwd(const AttentionBwd& p, const AttentionUnit* units, const int64_t* tasks, int64_t task_count,
+                   const AttentionPartials* sums, int64_t sum_count, int64_t partial_size) {
   Scratch scratch;
   float* partials = p.d_q && sum_count > 0 ? scratch.take<float>(partial_size) : nullptr;
   if (p.d_q || p.d_k || p.d_v) {
     parallel_for(task_count, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t u = tasks[begin]; u < tasks[end]; ++u) attention::backward_unit(p, units[u], u + 1 < tasks[task_count] ? units + u + 1 : nullptr, partials);
+      for (int64_t u = tasks[begin]; u < tasks[end]; ++u)
+        attention::backward_unit(p, units[u], u + 1 < tasks[task_count] ? units + u + 1 : nullptr, partials);
     });
   }
   if (partials)
@@ -249,8 +264,9 @@ namespace uam::cpu {
 void attention_bwd(const AttentionBwd& p) {
   check_attention(p);
   const AttentionPlan plan = plan_attention_keys(p, kBackwardKeys);
-  UAM_BEST(attention_bwd)(p, plan.units.data(), plan.tasks.data(), int64_t(plan.tasks.size()) - 1, plan.partials.data(), int64_t(plan.partials.size()),
-                          plan.partial_size);
+  UAM_BEST(attention_bwd)
+  (p, plan.units.data(), plan.tasks.data(), int64_t(plan.tasks.size()) - 1, plan.partials.data(), int64_t(plan.partials.size()),
+   plan.partial_size);
 }
 }  // namespace uam::cpu
 #endif

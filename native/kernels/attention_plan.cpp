@@ -60,9 +60,9 @@ void check_attention(const AttentionProblem& p) {
       reject("UAM_SHAPE", "bias must have 1 or " + std::to_string(p.heads) + " heads, received " + std::to_string(p.bias_heads));
     for (int64_t s = 0; s < sequences; ++s)
       if (p.offsets_q.length(s) != p.length_q || p.offsets_k.length(s) != p.length_k)
-        reject("UAM_SHAPE", "a bias needs sequences of equal lengths (" + std::to_string(p.length_q) + " queries, " + std::to_string(p.length_k) +
-                                " keys); sequence " + std::to_string(s) + " has " + std::to_string(p.offsets_q.length(s)) + " and " +
-                                std::to_string(p.offsets_k.length(s)));
+        reject("UAM_SHAPE", "a bias needs sequences of equal lengths (" + std::to_string(p.length_q) + " queries, " +
+                                std::to_string(p.length_k) + " keys); sequence " + std::to_string(s) + " has " +
+                                std::to_string(p.offsets_q.length(s)) + " and " + std::to_string(p.offsets_k.length(s)));
   }
 }
 
@@ -96,7 +96,8 @@ AttentionPlan plan_attention_keys(const AttentionProblem& p, int64_t key_block) 
       for (int64_t head = 0; head < p.heads_kv; ++head) {
         if (parts > 1) plan.partials.push_back({s, head, parts, plan.partial_size});
         for (int64_t part = 0; part < parts; ++part) {
-          const int64_t begin = std::min(keys, blocks * part / parts * key_block), end = std::min(keys, blocks * (part + 1) / parts * key_block);
+          const int64_t begin = std::min(keys, blocks * part / parts * key_block),
+                        end = std::min(keys, blocks * (part + 1) / parts * key_block);
           cutter.add({s, head, begin, end, parts > 1 ? plan.partial_size : -1}, cost(p, s) / parts);
           if (parts > 1) plan.partial_size += partial;
         }

@@ -23,8 +23,8 @@ enum class Start { zero, add, rescale };  // C = AB, C + AB, C * factor + AB (on
 enum class Rows { plain, transposed };    // A[i, k] at a[i * lda + k], or at a[k * lda + i]
 
 // C[kRows, N vectors] from A[kRows, depth] and B[depth, N vectors].
-template <int N, Rows kLayout, Start kStart>
-UAM_INLINE void multiply_tile(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t depth, const vf* factor) {
+template <int N, Rows kLayout, Start kStart> UAM_INLINE void multiply_tile(const float* a, int64_t lda, const float* b, int64_t ldb,
+                                                                           float* c, int64_t ldc, int64_t depth, const vf* factor) {
   vf sum[kRows][N];
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i)
@@ -52,9 +52,9 @@ UAM_INLINE void multiply_tile(const float* a, int64_t lda, const float* b, int64
 }
 
 // The same for any number of rows; A and C must be padded to a multiple of kRows.
-template <int N, Rows kLayout, Start kStart>
-inline void multiply_strip(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t rows, int64_t depth,
-                           const vf* factor = nullptr) {
+template <int N, Rows kLayout, Start kStart> inline void multiply_strip(const float* a, int64_t lda, const float* b, int64_t ldb, float* c,
+                                                                        int64_t ldc, int64_t rows, int64_t depth,
+                                                                        const vf* factor = nullptr) {
   for (int64_t i = 0; i < rows; i += kRows)
     multiply_tile<N, kLayout, kStart>(a + (kLayout == Rows::plain ? i * lda : i), lda, b, ldb, c + i * ldc, ldc, depth, factor);
 }
@@ -75,11 +75,9 @@ template <class Body> UAM_INLINE void for_strips(int64_t vectors, Body&& body) {
 }
 
 // The same for any number of columns (in vectors).
-template <Rows kLayout, Start kStart>
-inline void multiply(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t rows, int64_t vectors, int64_t depth) {
-  for_strips(vectors, [&]<int N>(int64_t n) {
-    multiply_strip<N, kLayout, kStart>(a, lda, b + n * W, ldb, c + n * W, ldc, rows, depth);
-  });
+template <Rows kLayout, Start kStart> inline void multiply(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc,
+                                                           int64_t rows, int64_t vectors, int64_t depth) {
+  for_strips(vectors, [&]<int N>(int64_t n) { multiply_strip<N, kLayout, kStart>(a, lda, b + n * W, ldb, c + n * W, ldc, rows, depth); });
 }
 
 // e^x for x <= 0 (a little above does no harm); e^-inf is exactly 0 and NaN stays NaN.
@@ -102,8 +100,12 @@ template <class F, size_t... I> UAM_INLINE vf shuffle(vf a, vf b, F, std::index_
   return __builtin_shuffle(a, b, vi{F::index(int(I))...});
 #endif
 }
-template <int H> struct LowHalves { static constexpr int index(int i) { return i & H ? W + (i ^ H) : i; } };
-template <int H> struct HighHalves { static constexpr int index(int i) { return i & H ? W + i : i ^ H; } };
+template <int H> struct LowHalves {
+  static constexpr int index(int i) { return i & H ? W + (i ^ H) : i; }
+};
+template <int H> struct HighHalves {
+  static constexpr int index(int i) { return i & H ? W + i : i ^ H; }
+};
 template <int H> UAM_INLINE vf low_halves(vf a, vf b) { return shuffle(a, b, LowHalves<H>{}, std::make_index_sequence<W>{}); }
 template <int H> UAM_INLINE vf high_halves(vf a, vf b) { return shuffle(a, b, HighHalves<H>{}, std::make_index_sequence<W>{}); }
 
@@ -142,7 +144,8 @@ UAM_INLINE int at_most_a_vector(int64_t n) { return n >= W ? W : n > 0 ? int(n) 
 
 // Row j: `width` floats of from(j) times factor, then zeros up to `padded`. Columns are the outer loop: the inner one is
 // short, so the processor has many rows under way at once.
-template <class From, class To> UAM_INLINE void copy_rows(int64_t count, int64_t width, int64_t padded, float factor, From&& from, To&& to) {
+template <class From, class To>
+UAM_INLINE void copy_rows(int64_t count, int64_t width, int64_t padded, float factor, From&& from, To&& to) {
   for (int64_t c = 0; c < padded; c += W) {
     const int here = at_most_a_vector(padded - c), given = at_most_a_vector(width - c);
     if (given == W)
@@ -177,7 +180,8 @@ inline void copy_transposed(const float* from, int64_t stride, int64_t rows, int
 }
 
 // to[r, c] = from[c, r] * factor[r] for r < rows, c < width: the way back.
-inline void copy_transposed_back(const float* from, int64_t ld, int64_t rows, int64_t width, const float* factor, float* to, int64_t stride) {
+inline void copy_transposed_back(const float* from, int64_t ld, int64_t rows, int64_t width, const float* factor, float* to,
+                                 int64_t stride) {
   for (int64_t r0 = 0; r0 < rows; r0 += W)
     for (int64_t c0 = 0; c0 < width; c0 += W) {
       const int wanted = at_most_a_vector(rows - r0), columns = at_most_a_vector(width - c0);

@@ -80,8 +80,10 @@ struct NeighborRow {
 // scores[e] of a row; -inf in the lanes beyond the list.
 inline void score_list(const NeighborRow& row, float* scores) {
   const NeighborProblem& p = row.p;
-  dot_rows(p.q.data + row.at(p.dim), p.dim, row.count, [&](int64_t e) { return row.key(e); }, scores);
-  for (int64_t e = 0; e < row.count; ++e) scores[e] = scores[e] * p.scale + (p.bias ? p.bias.data[(row.first + e) * p.heads + row.head] : 0.f);
+  dot_rows(
+      p.q.data + row.at(p.dim), p.dim, row.count, [&](int64_t e) { return row.key(e); }, scores);
+  for (int64_t e = 0; e < row.count; ++e)
+    scores[e] = scores[e] * p.scale + (p.bias ? p.bias.data[(row.first + e) * p.heads + row.head] : 0.f);
   for (int64_t e = row.count; e < round_up(row.count, W); ++e) scores[e] = -__builtin_inff();
 }
 
@@ -100,7 +102,9 @@ inline void forward_list(const NeighborAttentionFwd& p, const NeighborRow& row, 
   p.lse.data[row.head * p.tokens_q + row.query] = shift == infinity ? shift : shift + std::log(total);
   float* out = p.out.data + row.at(p.dim_v);
   clear(out, p.dim_v);
-  if (total != 0.f) add_rows(scores, row.count, [&](int64_t e) { return row.value(e); }, 1.f / total, p.dim_v, out);
+  if (total != 0.f)
+    add_rows(
+        scores, row.count, [&](int64_t e) { return row.value(e); }, 1.f / total, p.dim_v, out);
 }
 
 // p[e] (into probability) and ds[e] (into d_score) from scores, <dOut, v>, lse and delta of each edge.
@@ -122,19 +126,23 @@ inline void backward_query(const NeighborAttentionBwd& p, const NeighborRow& row
     delta[e] = deltas[row.query * p.heads + row.head];
   }
   score_list(row, probability);
-  dot_rows(p.d_out.data + row.at(p.dim_v), p.dim_v, row.count, [&](int64_t e) { return row.value(e); }, d_score);
+  dot_rows(
+      p.d_out.data + row.at(p.dim_v), p.dim_v, row.count, [&](int64_t e) { return row.value(e); }, d_score);
   differentiate_list(probability, d_score, row.count, lse, delta);
   if (p.d_bias)
     for (int64_t e = 0; e < row.count; ++e) p.d_bias.data[(row.first + e) * p.heads + row.head] = d_score[e];
   if (!p.d_q) return;
   float* d_q = p.d_q.data + row.at(p.dim);
   clear(d_q, p.dim);
-  add_rows(d_score, row.count, [&](int64_t e) { return row.key(e); }, p.scale, p.dim, d_q);
+  add_rows(
+      d_score, row.count, [&](int64_t e) { return row.key(e); }, p.scale, p.dim, d_q);
 }
 
 // dK and dV of one key and key/value head: the same sums, seen from the key.
-inline void backward_key(const NeighborAttentionBwd& p, const IncomingEdges& incoming, int64_t key, int64_t head_kv, const float* deltas, float* buffer) {
-  const int64_t first = incoming.start[key], count = incoming.start[key + 1] - first, padded = round_up(count, W), group = p.heads / p.heads_kv;
+inline void backward_key(const NeighborAttentionBwd& p, const IncomingEdges& incoming, int64_t key, int64_t head_kv, const float* deltas,
+                         float* buffer) {
+  const int64_t first = incoming.start[key], count = incoming.start[key + 1] - first, padded = round_up(count, W),
+                group = p.heads / p.heads_kv;
   const float *k = p.k.data + (key * p.heads_kv + head_kv) * p.dim, *v = p.v.data + (key * p.heads_kv + head_kv) * p.dim_v;
   float* d_k = p.d_k ? p.d_k.data + (key * p.heads_kv + head_kv) * p.dim : nullptr;
   float* d_v = p.d_v ? p.d_v.data + (key * p.heads_kv + head_kv) * p.dim_v : nullptr;
@@ -152,7 +160,8 @@ inline void backward_key(const NeighborAttentionBwd& p, const IncomingEdges& inc
       const float seen = e < count ? p.lse.data[head * p.tokens_q + incoming.query[first + e]] : infinity;
       lse[e] = seen == -infinity ? infinity : seen;
       delta[e] = e < count ? deltas[row_of(e)] : 0.f;
-      if (e < count) probability[e] = probability[e] * p.scale + (p.bias ? p.bias.data[int64_t(incoming.edge[first + e]) * p.heads + head] : 0.f);
+      if (e < count)
+        probability[e] = probability[e] * p.scale + (p.bias ? p.bias.data[int64_t(incoming.edge[first + e]) * p.heads + head] : 0.f);
     }
     differentiate_list(probability, d_score, count, lse, delta);
     if (d_k) add_rows(d_score, count, query, p.scale, p.dim, d_k);
@@ -191,7 +200,8 @@ void neighbor_attention_bwd(const NeighborAttentionBwd& p, const IncomingEdges& 
       for (int64_t i = begin; i < end; ++i) {
         Scratch scratch;
         float* buffer = scratch.take<float>(4 * attention::round_up(p.offsets.length(i), W));
-        for (int64_t head = 0; head < p.heads; ++head) attention::backward_query(p, {p, i, head, p.offsets.at(i), p.offsets.length(i)}, deltas, buffer);
+        for (int64_t head = 0; head < p.heads; ++head)
+          attention::backward_query(p, {p, i, head, p.offsets.at(i), p.offsets.length(i)}, deltas, buffer);
       }
     });
   if (p.d_k || p.d_v)
@@ -212,15 +222,17 @@ namespace uam::cpu {
 // `indices` as they were when checked: another thread may write to the caller's array meanwhile.
 static const int32_t* checked_indices(const NeighborProblem& p, Scratch& scratch) {
   if (p.offsets.sequences() != p.tokens_q)
-    throw KernelError("UAM_SHAPE", "offsets must hold one list per query (" + std::to_string(p.tokens_q) + "), received " + std::to_string(p.offsets.sequences()));
+    throw KernelError("UAM_SHAPE", "offsets must hold one list per query (" + std::to_string(p.tokens_q) + "), received " +
+                                       std::to_string(p.offsets.sequences()));
   if (p.heads_kv == 0 ? p.heads != 0 : p.heads % p.heads_kv != 0)
-    throw KernelError("UAM_SHAPE", "heads must be a multiple of headsKv, received " + std::to_string(p.heads) + " and " + std::to_string(p.heads_kv));
+    throw KernelError("UAM_SHAPE",
+                      "heads must be a multiple of headsKv, received " + std::to_string(p.heads) + " and " + std::to_string(p.heads_kv));
   int32_t* copy = scratch.take<int32_t>(p.edges);
   for (int64_t e = 0; e < p.edges; ++e) {
     copy[e] = p.indices.data[e];
     if (copy[e] < 0 || copy[e] >= p.tokens_k)
-      throw KernelError("UAM_ARGUMENT", "indices[" + std::to_string(e) + "] must be from 0 to " + std::to_string(p.tokens_k - 1) + ", received " +
-                                            std::to_string(copy[e]));
+      throw KernelError("UAM_ARGUMENT", "indices[" + std::to_string(e) + "] must be from 0 to " + std::to_string(p.tokens_k - 1) +
+                                            ", received " + std::to_string(copy[e]));
   }
   return copy;
 }

@@ -16,12 +16,12 @@ struct NeighborProblem {
   int64_t tokens_q, tokens_k, edges, heads, heads_kv;  // heads is a multiple of heads_kv
   int64_t dim, dim_v;
   float scale;
-  Offsets offsets;       // one list per query
-  In<int32_t> indices;   // [edges], each 0 .. tokensK - 1
-  In<float> q;           // [tokensQ, heads, dim]
-  In<float> k;           // [tokensK, headsKv, dim]
-  In<float> v;           // [tokensK, headsKv, dimV]
-  In<float> bias;        // [edges, heads]
+  Offsets offsets;      // one list per query
+  In<int32_t> indices;  // [edges], each 0 .. tokensK - 1
+  In<float> q;          // [tokensQ, heads, dim]
+  In<float> k;          // [tokensK, headsKv, dim]
+  In<float> v;          // [tokensK, headsKv, dimV]
+  In<float> bias;       // [edges, heads]
 
   template <class V> void problem_fields(V&& v_) {
     v_.dim("tokensQ", tokens_q);
