@@ -18,22 +18,24 @@
 
 namespace uam::cpu::UAM_ISA {
 
-inline constexpr int64_t kDepth = 384;           // k per chunk
-inline constexpr int64_t kColumns = 4096;        // columns of b packed at a time
-inline constexpr int64_t kRowBlock = 8 * kTileRows;
-inline constexpr int64_t kEnoughTasks = 16;      // to keep some threads busy to the end
-inline constexpr int64_t kTaskWork = 1 << 20;    // multiply-adds that pay for handing over a task
-inline constexpr int64_t kSplitDepth = 2048;     // tokens per partial product
-inline constexpr int64_t kSplitTasks = 32;
-inline constexpr int64_t kDirectRows = 2 * kTileRows;  // up to so many rows of c, or with so small a b, b is read where it lies
-inline constexpr int64_t kDirectB = 1 << 13;
-inline constexpr int64_t kCrowdedRows = 1024;     // rows of a at multiples of this distance share too few cache lines
-inline constexpr int64_t kWorthCopying = 128;    // columns of c that repay a copy of a
-inline constexpr int64_t kShortDepth = 32;      // k so short that writing c is the work
-inline constexpr int64_t kDotRows = 6;           // fewer rows than this do not repay packing b
+// Sizes that were measured, on Zen 4.
+inline constexpr int64_t kDepth = 384;                 // of k in a chunk
+inline constexpr int64_t kOneChunk = 512;              // a k up to this long is one chunk
+inline constexpr int64_t kColumns = 4096;              // of b packed at a time
+inline constexpr int64_t kRowBlock = 8 * kTileRows;    // rows of c in a task
+inline constexpr int64_t kEnoughTasks = 16;            // to keep some threads busy to the end
+inline constexpr int64_t kTaskWork = 1 << 20;          // multiply-adds that pay for handing over a task
+inline constexpr int64_t kPackWork = 1 << 15;          // elements packed in a task
+inline constexpr int64_t kSplitDepth = 1024;           // k of a partial product, at least
+inline constexpr int64_t kSplitTasks = 32;             // partial products times blocks of c, about
+inline constexpr int64_t kDirectRows = 2 * kTileRows;  // up to so many rows of c,
+inline constexpr int64_t kDirectB = 1 << 13;           // or so many elements of b, b is read where it lies
+inline constexpr int64_t kCrowdedRows = 1024;          // rows of a at multiples of this distance share too few cache lines
+inline constexpr int64_t kWorthCopying = 128;          // columns of c that repay a copy of such rows
+inline constexpr int64_t kShortDepth = 32;             // k so short that writing c is the work
+inline constexpr int64_t kDotRows = 6;                 // fewer rows than this do not repay packing b
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-inline int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 // Where part i of `parts` nearly equal parts of n begins.
 inline int64_t cut(int64_t n, int64_t i, int64_t parts) { return n * i / parts; }
 
@@ -53,61 +55,77 @@ inline void activate(Activation activation, float* to, const float* from, int64_
 // One chunk of k over one range of columns: what every task of it needs.
 struct Chunk {
   const Gemm& g;
-  int64_t k0, depth;      // of k
-  int64_t j0, columns;    // of n
-  const float* packed;    // panel of columns from j0 + j at packed + j * depth
-  bool direct;            // full panels of b are read where they lie
-  bool first, last;       // of the chunks of k
+  int64_t k0, depth;    // of k
+  int64_t j0, columns;  // of n
+  const float* packed;  // panel of columns from j0 + j at packed + j * depth
+  bool direct;          // full panels of b are read where they lie
+  bool first, last;     // of the chunks of k
 };
 
+// A block of rows of op(a), where it lies or copied, cut into panels of nearly equal height, at most a tile's.
+struct RowBlock {
+  int64_t rows, panels;
+  bool by_rows;
+  const float* data;
+  int64_t ld, panel_size;  // panel p of a transposed a begins at p * panel_size
+
+  int64_t begin(int64_t panel) const { return cut(rows, panel, panels); }
+  int height(int64_t panel) const { return int(begin(panel + 1) - begin(panel)); }
+  const float* panel(int64_t p) const { return by_rows ? data + begin(p) * ld : data + p * panel_size; }
+};
+
+// Rows [i0, i1) of the chunk's part of a for `columns` columns of c.
+inline RowBlock row_block(const Chunk& chunk, int64_t i0, int64_t i1, int64_t columns, Scratch& scratch) {
+  const Operand& a = chunk.g.a;
+  const int64_t depth = chunk.depth;
+  RowBlock block{i1 - i0, ceil_div(i1 - i0, kTileRows), !a.transposed, nullptr, 0, kPaddedRows * depth};
+  if (a.transposed) {
+    float* copy = scratch.take<float>(block.panels * block.panel_size);
+    for (int64_t p = 0; p < block.panels; ++p)
+      pack_a_by_columns(a, chunk.g.m, i0 + block.begin(p), block.height(p), chunk.k0, depth, copy + p * block.panel_size);
+    block.data = copy;
+    block.ld = kPaddedRows;
+  } else if (a.fill || (a.ld % kCrowdedRows == 0 && columns >= kWorthCopying && block.rows > 1)) {
+    block.ld = row_distance(depth);
+    float* copy = scratch.take<float>(block.rows * block.ld);
+    pack_a_by_rows(a, i0, block.rows, chunk.k0, depth, copy);
+    block.data = copy;
+  } else {
+    block.ld = a.ld;
+    block.data = a.data + i0 * a.ld + chunk.k0;
+  }
+  return block;
+}
+
+// The chunk's share of c in rows [i0, i1) and columns [j0, j1), and behind the last chunk the activation.
 inline void multiply_block(const Chunk& chunk, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
   const Gemm& g = chunk.g;
-  const int64_t rows = i1 - i0, depth = chunk.depth;
-  const int64_t panels = ceil_div(rows, kTileRows);
-  const bool by_rows = !g.a.transposed;
   Scratch scratch;
-  const float* a = g.a.data;
-  int64_t a_ld = g.a.ld;
-  if (!by_rows) {
-    float* block = scratch.take<float>(panels * kPaddedRows * depth);
-    for (int64_t p = 0; p < panels; ++p) {
-      const int64_t begin = cut(rows, p, panels), end = cut(rows, p + 1, panels);
-      pack_a_by_columns(g.a, g.m, i0 + begin, int(end - begin), chunk.k0, depth, block + p * kPaddedRows * depth);
-    }
-    a = block;
-    a_ld = kPaddedRows;
-  } else if (g.a.fill || (a_ld % kCrowdedRows == 0 && j1 - j0 >= kWorthCopying && rows > 1)) {
-    a_ld = row_distance(depth);
-    float* block = scratch.take<float>(rows * a_ld);
-    pack_a_by_rows(g.a, i0, rows, chunk.k0, depth, block);
-    a = block;
-  } else {
-    a += i0 * a_ld + chunk.k0;
-  }
+  const RowBlock a = row_block(chunk, i0, i1, j1 - j0, scratch);
   float* sums = g.pre_activation ? g.pre_activation : g.c;
   TileCall t{};
-  t.depth = depth;
-  t.a_ld = a_ld;
+  t.depth = chunk.depth;
+  t.a_ld = a.ld;
   t.c_ld = g.ldc;
-  const auto multiply_panel = [&](int64_t p, int64_t j) {
-    const int64_t begin = cut(rows, p, panels), height = cut(rows, p + 1, panels) - begin;
-    t.columns = next_columns(j1 - j);
-    const bool direct = chunk.direct && t.columns == kTileColumns;
-    t.b = direct ? g.b.data + chunk.k0 * g.b.ld + j : chunk.packed + (j - chunk.j0) * depth;
-    t.b_ld = direct ? g.b.ld : padded_width(t.columns);
-    t.a = by_rows ? a + begin * a_ld : a + p * kPaddedRows * depth;
-    t.c = sums + (i0 + begin) * g.ldc + j;
-    t.soon = t.c + (depth <= kShortDepth ? kTileRows * g.ldc : 0);
-    if (!chunk.first || g.accumulate) t.init = t.c, t.init_ld = g.ldc;
-    else t.init = g.bias ? g.bias + j : nullptr, t.init_ld = 0;
-    (by_rows ? find_tile<true>(int(height), t.columns) : find_tile<false>(int(height), t.columns))(t);
-  };
-  const bool epilogue = chunk.last && (g.activation != Activation::none || g.pre_activation);
-  // c is written in long rows: a stays in the nearest cache, the panels of b pass through it.
-  for (int64_t p = 0; p < panels; ++p) {
-    for (int64_t j = j0; j < j1; j += next_columns(j1 - j)) multiply_panel(p, j);
-    const int64_t begin = cut(rows, p, panels), end = cut(rows, p + 1, panels), at = (i0 + begin) * g.ldc + j0;
-    if (epilogue) activate(g.activation, g.c + at, sums + at, g.ldc, end - begin, j1 - j0);
+  // c is written in long rows: a panel of a stays in the nearest cache, those of b pass through it.
+  for (int64_t p = 0; p < a.panels; ++p) {
+    const int height = a.height(p);
+    const int64_t row = (i0 + a.begin(p)) * g.ldc;
+    t.a = a.panel(p);
+    for (int64_t j = j0; j < j1; j += t.columns) {
+      t.columns = next_columns(j1 - j);
+      const bool direct = chunk.direct && t.columns == kTileColumns;
+      t.b = direct ? g.b.data + chunk.k0 * g.b.ld + j : chunk.packed + (j - chunk.j0) * chunk.depth;
+      t.b_ld = direct ? g.b.ld : padded_width(t.columns);
+      t.c = sums + row + j;
+      t.soon = t.c + (chunk.depth <= kShortDepth ? kTileRows * g.ldc : 0);
+      const bool adds = !chunk.first || g.accumulate;
+      t.init = adds ? t.c : g.bias ? g.bias + j : nullptr;
+      t.init_ld = adds ? g.ldc : 0;
+      (a.by_rows ? find_tile<true>(height, t.columns) : find_tile<false>(height, t.columns))(t);
+    }
+    if (chunk.last && (g.activation != Activation::none || g.pre_activation))
+      activate(g.activation, g.c + row + j0, sums + row + j0, g.ldc, height, j1 - j0);
   }
 }
 
@@ -118,39 +136,47 @@ inline int64_t column_tasks(const Gemm& g, int64_t row_tasks, int64_t columns, i
   return std::clamp<int64_t>(wished, 1, std::max<int64_t>(1, columns / narrowest));
 }
 
+// Packs the panels of b from number `first_panel` on, for all tasks of the chunk.
+inline void pack_panels(const Gemm& g, int64_t k0, int64_t depth, int64_t j0, int64_t columns, int64_t first_panel, float* packed) {
+  const int64_t panels = ceil_div(columns, kTileColumns);
+  const int64_t grain = std::max<int64_t>(1, kPackWork / (kTileColumns * std::max<int64_t>(depth, 1)));
+  parallel_for(panels - first_panel, grain, [&](int64_t begin, int64_t end) {
+    const int64_t right = std::min(columns, (first_panel + end) * kTileColumns);
+    int width = 0;
+    for (int64_t j = (first_panel + begin) * kTileColumns; j < right; j += width) {
+      width = next_columns(right - j);
+      pack_b(g.b, k0, depth, j0 + j, width, padded_width(width), packed + j * depth);
+    }
+  });
+}
+
+inline void multiply_chunk(const Chunk& chunk) {
+  const Gemm& g = chunk.g;
+  const int64_t panels = ceil_div(chunk.columns, kTileColumns), row_tasks = ceil_div(g.m, kRowBlock);
+  const int64_t across = column_tasks(g, row_tasks, chunk.columns, chunk.depth), tasks = row_tasks * across;
+  const int64_t work = std::max<int64_t>(1, g.m * chunk.columns * std::max<int64_t>(chunk.depth, 1) / tasks);
+  parallel_for(tasks, std::max<int64_t>(1, 2 * kTaskWork / work), [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t row = task / across, column = task % across;
+      const int64_t left = cut(panels, column, across) * kTileColumns;
+      const int64_t right = std::min(chunk.columns, cut(panels, column + 1, across) * kTileColumns);
+      multiply_block(chunk, cut(g.m, row, row_tasks), cut(g.m, row + 1, row_tasks), chunk.j0 + left, chunk.j0 + right);
+    }
+  });
+}
+
 // The product over k in [k_begin, k_end).
 inline void multiply(const Gemm& g, int64_t k_begin, int64_t k_end) {
-  const int64_t k_length = k_end - k_begin, chunks = std::max<int64_t>(1, ceil_div(k_length, kDepth));
-  const int64_t row_tasks = ceil_div(g.m, kRowBlock);
+  const int64_t k_length = k_end - k_begin, chunks = k_length <= kOneChunk ? 1 : ceil_div(k_length, kDepth);
   const bool direct = !g.b.transposed && !g.b.fill && (g.m <= kDirectRows || g.k * g.n <= kDirectB);
   for (int64_t j0 = 0; j0 < g.n; j0 += kColumns) {
     const int64_t columns = std::min(kColumns, g.n - j0);
-    const int64_t panels = ceil_div(columns, kTileColumns), full_panels = columns / kTileColumns;
     for (int64_t c = 0; c < chunks; ++c) {
       const int64_t k0 = k_begin + cut(k_length, c, chunks), depth = k_begin + cut(k_length, c + 1, chunks) - k0;
       Scratch scratch;
-      float* packed = scratch.take<float>(panels * kTileColumns * depth);
-      const int64_t first_packed = direct ? full_panels : 0;
-      parallel_for(panels - first_packed, std::max<int64_t>(1, (1 << 15) / (kTileColumns * std::max<int64_t>(depth, 1))),
-                   [&](int64_t begin, int64_t end) {
-                     const int64_t right = std::min(columns, (first_packed + end) * kTileColumns);
-                     for (int64_t j = (first_packed + begin) * kTileColumns; j < right;) {
-                       const int width = next_columns(right - j);
-                       pack_b(g.b, k0, depth, j0 + j, width, padded_width(width), packed + j * depth);
-                       j += width;
-                     }
-                   });
-      const Chunk chunk{g, k0, depth, j0, columns, packed, direct, c == 0, c == chunks - 1};
-      const int64_t across = column_tasks(g, row_tasks, columns, depth), tasks = row_tasks * across;
-      const int64_t work = std::max<int64_t>(1, g.m * columns * std::max<int64_t>(depth, 1) / tasks);
-      parallel_for(tasks, std::max<int64_t>(1, 2 * kTaskWork / work), [&](int64_t begin, int64_t end) {
-        for (int64_t task = begin; task < end; ++task) {
-          const int64_t row = task / across, column = task % across;
-          const int64_t left = std::min(columns, cut(panels, column, across) * kTileColumns);
-          const int64_t right = std::min(columns, cut(panels, column + 1, across) * kTileColumns);
-          multiply_block(chunk, cut(g.m, row, row_tasks), cut(g.m, row + 1, row_tasks), j0 + left, j0 + right);
-        }
-      });
+      float* packed = scratch.take<float>(ceil_div(columns, kTileColumns) * kTileColumns * depth);
+      pack_panels(g, k0, depth, j0, columns, direct ? columns / kTileColumns : 0, packed);
+      multiply_chunk({g, k0, depth, j0, columns, packed, direct, c == 0, c == chunks - 1});
     }
   }
 }

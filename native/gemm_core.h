@@ -4,8 +4,8 @@
 //   op(a) [m, k], op(b) [k, n], c [m, n], bias [n], all row-major with leading dimensions
 //
 // gemm() shares its work among the pool's threads; called from inside a parallel_for block it runs inline on that
-// thread, with the same cuts and so with the same bits. k == 0 gives activation(bias). Nothing is read outside the
-// matrices; NaN and infinity propagate as in the formula.
+// thread, with the same cuts and so with the same bits. k == 0 gives activation(bias). c must not overlap a or b.
+// Nothing is read outside the matrices; NaN and infinity propagate as in the formula.
 #pragma once
 #include <cstdint>
 

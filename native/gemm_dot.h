@@ -15,6 +15,22 @@ struct DotCall {
   int64_t c_ld;
 };
 
+#if defined(__GNUC__)
+template <int HALF, int... I> UAM_INLINE vf add_halves(vf v, std::integer_sequence<int, I...>) {
+  return v + __builtin_shufflevector(v, v, (I ^ HALF)...);
+}
+
+// sum() of vec.h, bit for bit, without a way through memory: a dot product of short rows is mostly its end.
+UAM_INLINE float total(vf v) {
+  constexpr std::make_integer_sequence<int, W> lanes;
+  if constexpr (W == 16) v = add_halves<8>(v, lanes);
+  if constexpr (W >= 8) v = add_halves<4>(v, lanes);
+  return add_halves<1>(add_halves<2>(v, lanes), lanes)[0];
+}
+#else
+UAM_INLINE float total(vf v) { return v; }
+#endif
+
 template <int ROWS, int COLUMNS> void dots(const DotCall& t) {
   vf sums[ROWS][COLUMNS] = {};
   const auto step = [&](auto&& read) {
@@ -34,7 +50,7 @@ template <int ROWS, int COLUMNS> void dots(const DotCall& t) {
 #pragma GCC unroll 4
   for (int i = 0; i < ROWS; ++i)
 #pragma GCC unroll 4
-    for (int j = 0; j < COLUMNS; ++j) t.c[i * t.c_ld + j] = sum(sums[i][j]) + (t.init ? t.init[i * t.init_ld + j] : 0.f);
+    for (int j = 0; j < COLUMNS; ++j) t.c[i * t.c_ld + j] = total(sums[i][j]) + (t.init ? t.init[i * t.init_ld + j] : 0.f);
 }
 
 inline void dot_block(const DotCall& t, int rows, int columns) {

@@ -67,6 +67,15 @@ template <int ROWS, bool BY_ROWS> struct Walk {
   }
 };
 
+template <int FOR_WRITING> UAM_INLINE void prefetch(const float* p) {
+#if defined(__GNUC__)
+  __builtin_prefetch(p, FOR_WRITING);
+#else
+  (void)p;
+#endif
+}
+
+// One k: every row's element times the row of b. `far` is how much further down b to prefetch.
 template <class V, int ROWS, int VECTORS, bool BY_ROWS>
 UAM_INLINE void tile_step(V (&sum)[ROWS][VECTORS], const Walk<ROWS, BY_ROWS>& a, int ahead, const float* b, int64_t far) {
   using L = Lanes<V>;
@@ -74,7 +83,7 @@ UAM_INLINE void tile_step(V (&sum)[ROWS][VECTORS], const Walk<ROWS, BY_ROWS>& a,
 #pragma GCC unroll 2
   for (int v = 0; v < VECTORS; ++v) {
     row[v] = L::load(b + v * L::count);
-    __builtin_prefetch(b + v * L::count + far);
+    prefetch<0>(b + v * L::count + far);
   }
 #pragma GCC unroll 14
   for (int i = 0; i < ROWS; ++i) {
@@ -100,13 +109,11 @@ template <class V, int ROWS, int VECTORS, bool BY_ROWS> void tile(const TileCall
     }
   }
 
-  for (int i = 0; i < ROWS; ++i) {
-    __builtin_prefetch(t.soon + i * t.c_ld, 1);
-    if (VECTORS > 1) __builtin_prefetch(t.soon + i * t.c_ld + 16, 1);
-  }
+  for (int i = 0; i < ROWS; ++i)
+    for (int j = 0; j < width * VECTORS; j += 16) prefetch<1>(t.soon + i * t.c_ld + j);
   Walk<ROWS, BY_ROWS> a(t.a, t.a_ld);
   const float* b = t.b;
-  const int64_t b_ld = t.b_ld, far = 12 * b_ld;
+  const int64_t b_ld = t.b_ld, far = 12 * b_ld;  // far enough for memory that lies a row apart
   int64_t k = 0;
   for (; k + 4 <= t.depth; k += 4) {
 #pragma GCC unroll 4
