@@ -3,7 +3,13 @@ import { kernel } from '../native/call.js';
 import { record } from '../tensor/autograd.js';
 import { format } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
-import { type AttentionBwdParams, type AttentionFwdParams, type AttentionProblem, attentionBwdReference, attentionFwdReference } from './attention_reference.js';
+import {
+  type AttentionBwdParams,
+  type AttentionFwdParams,
+  type AttentionProblem,
+  attentionBwdReference,
+  attentionFwdReference,
+} from './attention_reference.js';
 import { floats, gradientOf, optionalFloats, requireOptions, requireSameDtype, requireShape, requireTensor } from './check.js';
 import { offsetsOf, type SequenceOffsets } from './sequences.js';
 
@@ -79,19 +85,30 @@ const evenOffsets = (batch: number, length: number) => Int32Array.from({ length:
 
 function offsetsOfBatch(options: AttentionOptions, batch: number, lengthQ: number, lengthK: number): Offsets {
   if (options.offsetsQ || options.offsetsK) {
-    throw new UamError('UAM_ARGUMENT', 'attention: offsets are for packed tensors [tokens, heads, dim], received [batch, length, heads, dim]');
+    throw new UamError(
+      'UAM_ARGUMENT',
+      'attention: offsets are for packed tensors [tokens, heads, dim], received [batch, length, heads, dim]',
+    );
   }
   return { offsetsQ: evenOffsets(batch, lengthQ), offsetsK: evenOffsets(batch, lengthK) };
 }
 
 function packedOffsets({ offsetsQ: givenQ, offsetsK: givenK = givenQ }: AttentionOptions, q: Tensor, k: Tensor): Offsets {
   if (!givenQ) {
-    throw new UamError('UAM_ARGUMENT', 'attention: packed tensors [tokens, heads, dim] need offsetsQ; for a batch pass [batch, length, heads, dim]');
+    throw new UamError(
+      'UAM_ARGUMENT',
+      'attention: packed tensors [tokens, heads, dim] need offsetsQ; for a batch pass [batch, length, heads, dim]',
+    );
   }
   const offsetsQ = offsetsOf('attention (queries)', givenQ, q.shape[0] as number);
   const offsetsK = offsetsOf('attention (keys)', givenK, k.shape[0] as number);
   if (offsetsQ.length !== offsetsK.length) {
-    throw mismatch('UAM_SHAPE', 'attention: offsetsK', `of as many sequences as offsetsQ (${offsetsQ.length - 1})`, String(offsetsK.length - 1));
+    throw mismatch(
+      'UAM_SHAPE',
+      'attention: offsetsK',
+      `of as many sequences as offsetsQ (${offsetsQ.length - 1})`,
+      String(offsetsK.length - 1),
+    );
   }
   return { offsetsQ, offsetsK };
 }
@@ -106,7 +123,12 @@ function checkBias(bias: Tensor, heads: number, { offsetsQ, offsetsK }: Offsets)
     const [queries, keys] = [offsetsQ, offsetsK].map((at) => (at[s + 1] as number) - (at[s] as number));
     if (queries !== lengthQ || keys !== lengthK) {
       const received = `a sequence of ${queries} queries and ${keys} keys`;
-      throw mismatch('UAM_SHAPE', `attention: with a bias ${format(bias.shape)} every sequence`, `${lengthQ} queries and ${lengthK} keys long`, received);
+      throw mismatch(
+        'UAM_SHAPE',
+        `attention: with a bias ${format(bias.shape)} every sequence`,
+        `${lengthQ} queries and ${lengthK} keys long`,
+        received,
+      );
     }
   }
 }
@@ -135,7 +157,14 @@ function problemOf(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): 
   if (bias) checkBias(bias, heads, offsets);
   const [biasBatch = 0, biasHeads = 0, biasQ = 0, biasK = 0] = bias?.shape ?? [];
   return {
-    ...{ tokensQ: offsetsQ[sequences] as number, tokensK: offsetsK[sequences] as number, heads, headsKv, dim, dimV: v.shape.at(-1) as number },
+    ...{
+      tokensQ: offsetsQ[sequences] as number,
+      tokensK: offsetsK[sequences] as number,
+      heads,
+      headsKv,
+      dim,
+      dimV: v.shape.at(-1) as number,
+    },
     ...{ biasBatch, biasHeads, lengthQ: biasQ, lengthK: biasK, scale: options.scale ?? 1 / Math.sqrt(dim), causal, offsetsQ, offsetsK },
     ...{ q: floats(q), k: floats(k), v: floats(v), bias: optionalFloats(bias) },
     ...{ kLens: kLens?.data as Int32Array | undefined, keyMask: keyMask?.data as Uint8Array | undefined },

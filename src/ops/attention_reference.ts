@@ -67,7 +67,8 @@ export function addScaled(to: FloatArray, i: number, factor: number, from: Float
 function checkLengths({ kLens, offsetsK }: AttentionProblem): void {
   kLens?.forEach((length, s) => {
     const keys = (offsetsK[s + 1] as number) - (offsetsK[s] as number);
-    if (length < 0 || length > keys) throw new UamError('UAM_ARGUMENT', `attention: kLens[${s}] must lie in 0..${keys}, received ${length}`);
+    if (length < 0 || length > keys)
+      throw new UamError('UAM_ARGUMENT', `attention: kLens[${s}] must lie in 0..${keys}, received ${length}`);
   });
 }
 
@@ -83,7 +84,15 @@ function forEachRow(p: AttentionProblem, visit: (row: Row) => void): void {
       const biasStart = ((p.biasBatch === 1 ? 0 : s) * p.biasHeads + (p.biasHeads === 1 ? 0 : head)) * lengthQ * lengthK;
       for (let i = 0; i < lengthQ; i++) {
         const at = (firstQ + i) * p.heads + head;
-        const row: Row = { query: at * p.dim, out: at * p.dimV, lse: head * p.tokensQ + firstQ + i, keys: [], values: [], biases: [], scores: [] };
+        const row: Row = {
+          query: at * p.dim,
+          out: at * p.dimV,
+          lse: head * p.tokensQ + firstQ + i,
+          keys: [],
+          values: [],
+          biases: [],
+          scores: [],
+        };
         for (let j = 0; j < Math.min(lengthK, p.kLens?.[s] ?? lengthK); j++) {
           if (p.causal && j > i + lengthK - lengthQ) break;
           if (p.keyMask?.[firstK + j] === 0) continue;
@@ -110,7 +119,9 @@ export function attentionFwdReference(p: AttentionFwdParams): void {
     p.lse[lse] = shift + Math.log(total); // -Infinity where nothing is seen
     if (total === 0) return;
     const sum = new Float64Array(p.dimV);
-    values.forEach((value, j) => addScaled(sum, 0, (weights[j] as number) / total, p.v, value, p.dimV));
+    values.forEach((value, j) => {
+      addScaled(sum, 0, (weights[j] as number) / total, p.v, value, p.dimV);
+    });
     p.out.set(sum, out);
   });
 }

@@ -148,7 +148,8 @@ export function neighborAttention(
   requireShape(op, 'indices', requireTensor(op, 'indices', indices, ['int32']), ['edges']);
   const edges = indices.size;
   const list = offsetsOf(op, offsets, edges);
-  if (list.length !== tokensQ + 1) throw mismatch('UAM_SHAPE', `${op}: offsets`, `one list per query (${tokensQ})`, `${list.length - 1} lists`);
+  if (list.length !== tokensQ + 1)
+    throw mismatch('UAM_SHAPE', `${op}: offsets`, `one list per query (${tokensQ})`, `${list.length - 1} lists`);
   if (bias) requireShape(op, 'bias', bias, [edges, heads]);
   const dimV = v.shape[2] as number;
   const problem = {

@@ -18,11 +18,17 @@ interface Sizes {
   dimV?: number;
 }
 
-const offsetsOf = (lengths: readonly number[]) => Int32Array.from([0, ...lengths.map((_, i) => lengths.slice(0, i + 1).reduce((a, b) => a + b))]);
+const offsetsOf = (lengths: readonly number[]) =>
+  Int32Array.from([0, ...lengths.map((_, i) => lengths.slice(0, i + 1).reduce((a, b) => a + b))]);
 const total = (lengths: readonly number[]) => lengths.reduce((a, b) => a + b, 0);
 
 /** A packed case with random inputs. */
-function packed(name: string, { lengthsQ, lengthsK = lengthsQ, heads = 2, headsKv = heads, dim = 8, dimV = dim }: Sizes, options: AttentionOptions = {}, bias?: Tensor): OpCase {
+function packed(
+  name: string,
+  { lengthsQ, lengthsK = lengthsQ, heads = 2, headsKv = heads, dim = 8, dimV = dim }: Sizes,
+  options: AttentionOptions = {},
+  bias?: Tensor,
+): OpCase {
   const offsets = { offsetsQ: offsetsOf(lengthsQ), offsetsK: offsetsOf(lengthsK) };
   return {
     name: `${name}: queries ${lengthsQ}, keys ${lengthsK}, heads ${heads}/${headsKv}, dim ${dim}/${dimV}`,
@@ -44,12 +50,18 @@ t.test('lengths around the vectors, tiles and blocks, with and without the causa
     return packed(i % 2 ? 'causal' : 'plain', { lengthsQ: [length], lengthsK: [other] }, { causal: i % 2 === 1 });
   });
   testOp(t, cases);
-  testOp(t, lengths.slice(1, 14).map((length) => packed('causal, self', { lengthsQ: [length], heads: 1 }, { causal: true })));
+  testOp(
+    t,
+    lengths.slice(1, 14).map((length) => packed('causal, self', { lengthsQ: [length], heads: 1 }, { causal: true })),
+  );
 });
 
 t.test('any size of a head, of values other than keys, and heads that share keys', async (t) => {
   for (const dim of [1, 8, 16, 17, 31, 32, 64, 80, 128]) {
-    testOp(t, [packed('dim', { lengthsQ: [19], lengthsK: [21], dim, heads: 1 }), packed('dimV', { lengthsQ: [5, 9], dim: 12, dimV: dim }, { causal: true })]);
+    testOp(t, [
+      packed('dim', { lengthsQ: [19], lengthsK: [21], dim, heads: 1 }),
+      packed('dimV', { lengthsQ: [5, 9], dim: 12, dimV: dim }, { causal: true }),
+    ]);
   }
   testOp(t, [
     packed('grouped', { lengthsQ: [20, 3], lengthsK: [18, 9], heads: 6, headsKv: 2 }),
@@ -89,9 +101,15 @@ t.test('a bias, alone or shared by sequences and heads, with whatever else is hi
     [3, 2],
   ] as const) {
     const bias = randomTensor([batch, heads, 18, 70], 4);
-    testOp(t, [packed(`bias ${batch}, ${heads}`, sizes, {}, bias), packed(`bias ${batch}, ${heads}, masks`, sizes, { keyMask, causal: batch === 3 }, bias)]);
+    testOp(t, [
+      packed(`bias ${batch}, ${heads}`, sizes, {}, bias),
+      packed(`bias ${batch}, ${heads}, masks`, sizes, { keyMask, causal: batch === 3 }, bias),
+    ]);
   }
-  const minusInfinity = Tensor.from(Float32Array.from({ length: 18 * 70 }, (_, i) => (i < 70 || i % 4 === 0 ? Number.NEGATIVE_INFINITY : 0.5)), [1, 1, 18, 70]);
+  const minusInfinity = Tensor.from(
+    Float32Array.from({ length: 18 * 70 }, (_, i) => (i < 70 || i % 4 === 0 ? Number.NEGATIVE_INFINITY : 0.5)),
+    [1, 1, 18, 70],
+  );
   testOp(t, [{ ...packed('bias of -Infinity hides keys', sizes, {}, minusInfinity), wrt: ['q', 'k', 'v'] }]);
 });
 
@@ -126,7 +144,13 @@ t.test('scores of ten thousand', async (t) => {
   const integers = (seed: number) => Tensor.from(Float32Array.from(randomTensor([40, 1, 16], seed, -30, 30).data, Math.round), [40, 1, 16]);
   const [q, k] = [integers(1), integers(2)]; // whole numbers: float32 computes these scores exactly
   testOp(t, [
-    { name: 'large scores', inputs: { q, k, v: randomTensor([40, 1, 16], 3) }, run: (inputs) => run(inputs, { scale: 1, offsetsQ: offsetsOf([40]) }), wrt: ['v'], upstream: ['out'] },
+    {
+      name: 'large scores',
+      inputs: { q, k, v: randomTensor([40, 1, 16], 3) },
+      run: (inputs) => run(inputs, { scale: 1, offsetsQ: offsetsOf([40]) }),
+      wrt: ['v'],
+      upstream: ['out'],
+    },
   ]);
 });
 
@@ -163,20 +187,44 @@ t.test('what does not fit is refused in the words of the caller', async (t) => {
   const offsetsQ = Int32Array.of(0, 2, 6);
   t.throws(() => attention(q, k, v), { code: 'UAM_ARGUMENT', message: /need offsetsQ/ });
   t.throws(() => attention(q, k, v, { offsetsQ: Int32Array.of(0, 7) }), { code: 'UAM_ARGUMENT', message: /queries.*end at 6/ });
-  t.throws(() => attention(q, k, v, { offsetsQ, offsetsK: Int32Array.of(0, 6) }), { code: 'UAM_SHAPE', message: /as many sequences as offsetsQ \(2\)/ });
-  t.throws(() => attention(q, randomTensor([6, 3, 8], 2), randomTensor([6, 3, 8], 2), { offsetsQ }), { code: 'UAM_SHAPE', message: /multiple of the 3/ });
-  t.throws(() => attention(q, randomTensor([6, 2, 9], 2), v, { offsetsQ }), { code: 'UAM_SHAPE', message: /k must be \[tokensK, headsKv, 8\]/ });
+  t.throws(() => attention(q, k, v, { offsetsQ, offsetsK: Int32Array.of(0, 6) }), {
+    code: 'UAM_SHAPE',
+    message: /as many sequences as offsetsQ \(2\)/,
+  });
+  t.throws(() => attention(q, randomTensor([6, 3, 8], 2), randomTensor([6, 3, 8], 2), { offsetsQ }), {
+    code: 'UAM_SHAPE',
+    message: /multiple of the 3/,
+  });
+  t.throws(() => attention(q, randomTensor([6, 2, 9], 2), v, { offsetsQ }), {
+    code: 'UAM_SHAPE',
+    message: /k must be \[tokensK, headsKv, 8\]/,
+  });
   t.throws(() => attention(q, k, randomTensor([5, 2, 3], 2), { offsetsQ }), { code: 'UAM_SHAPE', message: /v must be/ });
-  t.throws(() => attention(q, k, v, { offsetsQ, kLens: Tensor.from(Int32Array.of(1)) }), { code: 'UAM_SHAPE', message: /kLens must be \[2\]/ });
-  t.throws(() => attention(q, k, v, { offsetsQ, keyMask: Tensor.from(Float32Array.of(1, 1, 1, 1, 1, 1)) }), { code: 'UAM_DTYPE', message: /keyMask/ });
-  t.throws(() => attention(q, k, v, { offsetsQ, bias: randomTensor([1, 1, 3, 3], 1) }), { code: 'UAM_SHAPE', message: /every sequence must be 3 queries and 3 keys long/ });
-  t.throws(() => attention(q, k, v, { offsetsQ, bias: randomTensor([1, 3, 2, 2], 1) }), { code: 'UAM_SHAPE', message: /bias must be \[1, 4/ });
+  t.throws(() => attention(q, k, v, { offsetsQ, kLens: Tensor.from(Int32Array.of(1)) }), {
+    code: 'UAM_SHAPE',
+    message: /kLens must be \[2\]/,
+  });
+  t.throws(() => attention(q, k, v, { offsetsQ, keyMask: Tensor.from(Float32Array.of(1, 1, 1, 1, 1, 1)) }), {
+    code: 'UAM_DTYPE',
+    message: /keyMask/,
+  });
+  t.throws(() => attention(q, k, v, { offsetsQ, bias: randomTensor([1, 1, 3, 3], 1) }), {
+    code: 'UAM_SHAPE',
+    message: /every sequence must be 3 queries and 3 keys long/,
+  });
+  t.throws(() => attention(q, k, v, { offsetsQ, bias: randomTensor([1, 3, 2, 2], 1) }), {
+    code: 'UAM_SHAPE',
+    message: /bias must be \[1, 4/,
+  });
   t.throws(() => attention(q, k, v, { offsetsQ, mask: 1 } as AttentionOptions), { code: 'UAM_ARGUMENT', message: /unknown option 'mask'/ });
   t.throws(() => attention(randomTensor([2, 3, 4, 8], 1), k, v, { offsetsQ }), { code: 'UAM_SHAPE' });
   for (const backend of testBackends()) {
     onBackend(backend, 1, () => {
       for (const length of [-1, 5]) {
-        t.throws(() => attention(q, k, v, { offsetsQ, kLens: Tensor.from(Int32Array.of(2, length)) }), { code: 'UAM_ARGUMENT', message: /kLens\[1\] must lie in 0\.\.4/ });
+        t.throws(() => attention(q, k, v, { offsetsQ, kLens: Tensor.from(Int32Array.of(2, length)) }), {
+          code: 'UAM_ARGUMENT',
+          message: /kLens\[1\] must lie in 0\.\.4/,
+        });
       }
     });
   }

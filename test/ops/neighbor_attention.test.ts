@@ -18,7 +18,9 @@ const graphOf = (lists: readonly (readonly number[])[]): Graph => ({
 /** Lists of random lengths up to `longest`, of keys in any order. */
 function randomGraph(queries: number, keys: number, longest: number, seed = 1): Graph {
   const next = uniform(seed);
-  return graphOf(Array.from({ length: queries }, () => Array.from({ length: Math.floor(next() * (longest + 1)) }, () => Math.floor(next() * keys))));
+  return graphOf(
+    Array.from({ length: queries }, () => Array.from({ length: Math.floor(next() * (longest + 1)) }, () => Math.floor(next() * keys))),
+  );
 }
 
 const run = ({ q, k, v, bias }: Tensors, { offsets, indices }: Graph): Tensors => ({
@@ -56,7 +58,9 @@ t.test('lists of any length, empty ones and repeated keys among them', async (t)
     opCase('nothing at all', graphOf([])),
     opCase('only empty lists', graphOf([[], [], []])),
     opCase('no keys', graphOf([[], []]), { keys: 0 }),
-    ...[1, 3, 4, 5, 8, 15, 16, 17, 33, 64, 70].map((longest) => opCase(`up to ${longest}`, randomGraph(40, 30, longest), { keys: 30, biased: longest % 2 === 0 })),
+    ...[1, 3, 4, 5, 8, 15, 16, 17, 33, 64, 70].map((longest) =>
+      opCase(`up to ${longest}`, randomGraph(40, 30, longest), { keys: 30, biased: longest % 2 === 0 }),
+    ),
   ]);
 });
 
@@ -101,7 +105,14 @@ t.test('a bias of -Infinity hides a key; NaN and infinities reach the rows that 
       const base = opCase(`${value} in ${name}`, graph, { heads: 1 });
       const spoilt = (base.inputs[name] as Tensor).clone();
       spoilt.data[2 * 8] = value;
-      testOp(t, [{ ...base, inputs: { ...base.inputs, [name]: spoilt }, run: (inputs) => ({ out: run(inputs, graph).out as Tensor }), skipFiniteDifferences: true }]);
+      testOp(t, [
+        {
+          ...base,
+          inputs: { ...base.inputs, [name]: spoilt },
+          run: (inputs) => ({ out: run(inputs, graph).out as Tensor }),
+          skipFiniteDifferences: true,
+        },
+      ]);
     }
   }
 });
@@ -113,10 +124,19 @@ t.test('what does not fit is refused', async (t) => {
   t.throws(() => neighborAttention(q, k, v, Int32Array.of(0, 3), indices), { code: 'UAM_SHAPE', message: /one list per query \(2\)/ });
   t.throws(() => neighborAttention(q, k, v, Int32Array.of(0, 1, 2), indices), { code: 'UAM_ARGUMENT', message: /end at 3/ });
   t.throws(() => neighborAttention(q, k, v, offsets, Tensor.from([0, 2, 1])), { code: 'UAM_DTYPE', message: /indices must be int32/ });
-  t.throws(() => neighborAttention(q, randomTensor([3, 3, 8], 1), randomTensor([3, 3, 5], 1), offsets, indices), { code: 'UAM_SHAPE', message: /multiple of the 3/ });
+  t.throws(() => neighborAttention(q, randomTensor([3, 3, 8], 1), randomTensor([3, 3, 5], 1), offsets, indices), {
+    code: 'UAM_SHAPE',
+    message: /multiple of the 3/,
+  });
   t.throws(() => neighborAttention(q, k, randomTensor([2, 2, 5], 1), offsets, indices), { code: 'UAM_SHAPE', message: /v must be/ });
-  t.throws(() => neighborAttention(q, k, v, offsets, indices, { bias: randomTensor([3, 2], 1) }), { code: 'UAM_SHAPE', message: /bias must be \[3, 4\]/ });
-  t.throws(() => neighborAttention(q, k, v, offsets, indices, { window: 1 } as NeighborAttentionOptions), { code: 'UAM_ARGUMENT', message: /unknown option 'window'/ });
+  t.throws(() => neighborAttention(q, k, v, offsets, indices, { bias: randomTensor([3, 2], 1) }), {
+    code: 'UAM_SHAPE',
+    message: /bias must be \[3, 4\]/,
+  });
+  t.throws(() => neighborAttention(q, k, v, offsets, indices, { window: 1 } as NeighborAttentionOptions), {
+    code: 'UAM_ARGUMENT',
+    message: /unknown option 'window'/,
+  });
   for (const backend of testBackends()) {
     onBackend(backend, 1, () => {
       for (const bad of [-1, 3, 2147483647]) {
