@@ -130,8 +130,10 @@ inline void scan_sequence(const SelectiveScanFwd& p, const Tiling& tiling, const
       end_chunk(p, chunk, tile, y);
     });
   }
-  if (p.last_state)
-    each_tile([&](int64_t, int64_t, const Tile& tile) { unpack_tile(tile, state, h + tile.index * rows, p.last_state.data + sequence * matrix); });
+  if (!p.last_state) return;
+  each_tile([&](int64_t, int64_t, const Tile& tile) {
+    unpack_tile(tile, state, h + tile.index * rows, p.last_state.data + sequence * matrix);
+  });
 }
 
 }  // namespace scan

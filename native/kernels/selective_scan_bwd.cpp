@@ -125,7 +125,8 @@ inline void fold_lanes(float* rows, int64_t count, float* out) {
       const vi from_second = (lane & half) ? set1i(W) : set1i(0);
 #pragma GCC unroll 8
       for (int i = 0; i < half; ++i)
-        row[i] = __builtin_shuffle(row[i], row[i + half], lane + from_second) + __builtin_shuffle(row[i], row[i + half], (lane ^ half) + from_second);
+        row[i] = __builtin_shuffle(row[i], row[i + half], lane + from_second) +
+                 __builtin_shuffle(row[i], row[i + half], (lane ^ half) + from_second);
     }
     store(out + r, row[0]);
   }
@@ -220,8 +221,10 @@ inline void end_chunk(const SelectiveScanBwd& p, const Chunk& chunk, const Tile&
 inline void fold_chunk(const SelectiveScanBwd& p, const Chunk& chunk, int64_t group, float* lanes, float* folded, float* to) {
   if (!to) return;
   fold_lanes(lanes, chunk.length * p.state, folded);
-  for (int64_t t = 0; t < chunk.length; ++t)
-    std::memcpy(to + ((chunk.first + t * chunk.stride) * p.groups + group) * p.state, folded + t * p.state, size_t(p.state) * sizeof(float));
+  for (int64_t t = 0; t < chunk.length; ++t) {
+    float* row = to + ((chunk.first + t * chunk.stride) * p.groups + group) * p.state;
+    std::memcpy(row, folded + t * p.state, size_t(p.state) * sizeof(float));
+  }
 }
 
 inline int64_t last_chunk(const SelectiveScanBwd& p, int64_t sequence) {
@@ -231,7 +234,8 @@ inline int64_t last_chunk(const SelectiveScanBwd& p, int64_t sequence) {
 
 // One sequence, the channels of one block, from its last step to its first. dB and dC: [tokens, groups, state] of this part.
 inline void differentiate_sequence(const SelectiveScanBwd& p, const Tiling& tiling, const Packed& packed, const ChannelBlock& block,
-                                   int64_t sequence, int64_t first_chunk, const Totals& totals, const Workspace& work, float* dB, float* dC) {
+                                   int64_t sequence, int64_t first_chunk, const Totals& totals, const Workspace& work, float* dB,
+                                   float* dC) {
   const auto retreat_states = p.constant_B ? (p.constant_C ? retreat_all<true, true> : retreat_all<true, false>)
                                            : (p.constant_C ? retreat_all<false, true> : retreat_all<false, false>);
   const int64_t state = p.state, matrix = p.dim * state, rows = state * W;
@@ -343,7 +347,8 @@ void selective_scan_bwd(const SelectiveScanBwd& p) {
       const scan::Totals sums = scan::totals_at(p, tiling, per_share + share * totals);
       const int64_t last = scan::sequence_block_begin(p.offsets, p.tokens, shares, share + 1);
       for (int64_t s = scan::sequence_block_begin(p.offsets, p.tokens, shares, share); s < last; ++s)
-        scan::differentiate_sequence(p, tiling, packed, block, s, first_chunk[s], sums, work, per_token_B ? parts_B + block.part * rows : nullptr,
+        scan::differentiate_sequence(p, tiling, packed, block, s, first_chunk[s], sums, work,
+                                     per_token_B ? parts_B + block.part * rows : nullptr,
                                      per_token_C ? parts_C + block.part * rows : nullptr);
     }
   });

@@ -83,7 +83,8 @@ class Ahead {
         std::initializer_list<const float*> read, std::initializer_list<const float*> written) {
     const int64_t begin = block.tile_begin(tiling), end = block.tile_end(tiling);
     const bool group_ends = place.i + 1 == end, chunk_ends = group_ends && place.group + 1 == block.group_end;
-    const Tile tile = !group_ends ? tiling.tile(place.group, place.i + 1) : tiling.tile(chunk_ends ? block.group_begin : place.group + 1, begin);
+    const int64_t next_group = chunk_ends ? block.group_begin : place.group + 1;
+    const Tile tile = group_ends ? tiling.tile(next_group, begin) : tiling.tile(place.group, place.i + 1);
     const Chunk& chunk = chunk_ends ? place.next : place.chunk;
     row_ = chunk.stride * p.dim;
     tile_steps_ = chunk.length;

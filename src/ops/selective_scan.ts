@@ -120,7 +120,8 @@ function layoutOf(inputs: SelectiveScanInputs) {
   const given = Object.entries({ u, delta, A, B, C, D, z, deltaBias, h0 }).filter(([, tensor]) => tensor !== undefined);
   for (const [name, tensor] of given) requireTensor(op, name, tensor);
   requireSameDtype(op, ...given.map(([, tensor]) => tensor));
-  if (u.shape.length !== 2 && u.shape.length !== 3) throw mismatch('UAM_SHAPE', `${op}: u`, '[tokens, dim] or [batch, length, dim]', format(u.shape));
+  if (u.shape.length !== 2 && u.shape.length !== 3)
+    throw mismatch('UAM_SHAPE', `${op}: u`, '[tokens, dim] or [batch, length, dim]', format(u.shape));
   const leading = u.shape.slice(0, -1);
   const dim = u.shape.at(-1) as number;
   requireShape(op, 'A', A, [dim, 'state']);
@@ -154,7 +155,10 @@ function offsetsOf({ u, offsets }: SelectiveScanInputs): Int32Array {
   if (!(list instanceof Int32Array)) throw mismatch('UAM_DTYPE', `${op}: offsets`, 'an int32 tensor or an Int32Array', typeof list);
   const rises = list.every((at, i) => i === 0 || at >= (list[i - 1] as number));
   if (list.length < 1 || !rises || list[0] !== 0 || list.at(-1) !== batchOrTokens) {
-    throw new UamError('UAM_ARGUMENT', `${op}: offsets must start at 0, never fall and end at ${batchOrTokens}, received [${list.subarray(0, 12)}]`);
+    throw new UamError(
+      'UAM_ARGUMENT',
+      `${op}: offsets must start at 0, never fall and end at ${batchOrTokens}, received [${list.subarray(0, 12)}]`,
+    );
   }
   return list.slice(); // the backward pass reads it again
 }

@@ -75,7 +75,8 @@ interface Channel {
 }
 
 function eachChannel(p: ScanParams, visit: (channel: Channel) => void): void {
-  if (p.groups < 1 || p.dim % p.groups !== 0) throw new UamError('UAM_SHAPE', `selective_scan: groups must divide dim ${p.dim}, received ${p.groups}`);
+  if (p.groups < 1 || p.dim % p.groups !== 0)
+    throw new UamError('UAM_SHAPE', `selective_scan: groups must divide dim ${p.dim}, received ${p.groups}`);
   let firstChunk = 0;
   for (let sequence = 0; sequence + 1 < p.offsets.length; sequence++) {
     const begin = p.offsets[sequence] as number;

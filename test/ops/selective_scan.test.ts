@@ -1,5 +1,14 @@
 import t from 'tap';
-import { concat, grad, noGrad, type SelectiveScanInputs, type SelectiveScanOptions, selectiveScan, slice, Tensor } from '../../src/index.js';
+import {
+  concat,
+  grad,
+  noGrad,
+  type SelectiveScanInputs,
+  type SelectiveScanOptions,
+  selectiveScan,
+  slice,
+  Tensor,
+} from '../../src/index.js';
 import { nativeRuntime } from '../../src/native/device.js';
 import { relativeError, sameBits } from '../support/near.js';
 import { randomTensor } from '../support/random.js';
@@ -25,7 +34,8 @@ const everything = ['D', 'z', 'deltaBias', 'h0'] as const;
 function inputsOf({ dim, state, groups = 1, offsets }: Dims, variant: Variant, seed = 1): Tensors {
   const tokens = offsets.at(-1) as number;
   const optional = variant.optional ?? everything;
-  const coefficient = (constant: boolean | undefined, from: number) => randomTensor(constant ? [dim, state] : [tokens, groups, state], from);
+  const coefficient = (constant: boolean | undefined, from: number) =>
+    randomTensor(constant ? [dim, state] : [tokens, groups, state], from);
   return {
     u: randomTensor([tokens, dim], seed),
     delta: variant.deltaSoftplus ? randomTensor([tokens, dim], seed + 1, -2, 1) : randomTensor([tokens, dim], seed + 1, 0.01, 0.5),
@@ -56,7 +66,11 @@ const pick = <T>(list: readonly T[], i: number) => list[i % list.length] as T;
 t.test('every length from 0 to 130, states and dims in turn', async (t) => {
   const cases = Array.from({ length: 131 }, (_, length): OpCase => {
     const dims = { dim: pick(dimensions, length), state: pick(states, length), offsets: [0, length] };
-    const variant = { deltaSoftplus: length % 2 === 0, reverse: length % 3 === 0, optional: everything.filter((_, i) => (length >> i) % 2 === 0) };
+    const variant = {
+      deltaSoftplus: length % 2 === 0,
+      reverse: length % 3 === 0,
+      optional: everything.filter((_, i) => (length >> i) % 2 === 0),
+    };
     return scanCase(`length ${length}, dim ${dims.dim}, state ${dims.state}`, dims, variant, { skipFiniteDifferences: length % 16 !== 5 });
   });
   testOp(t, cases);
@@ -173,7 +187,16 @@ t.test('packed sequences give the bits of single ones', async (t) => {
     const [begin, end] = [offsets[s] as number, offsets[s + 1] as number];
     const part = (x: Tensor | undefined) => (x as Tensor).rows(begin, end);
     const single = selectiveScan(
-      { ...all, u: part(all.u), delta: part(all.delta), B: part(all.B), C: part(all.C), z: part(all.z), h0: all.h0?.rows(s, s + 1), offsets: undefined },
+      {
+        ...all,
+        u: part(all.u),
+        delta: part(all.delta),
+        B: part(all.B),
+        C: part(all.C),
+        z: part(all.z),
+        h0: all.h0?.rows(s, s + 1),
+        offsets: undefined,
+      },
       { deltaSoftplus: true },
     );
     t.ok(sameBits(single.out.data, packed.out.rows(begin, end).data), `sequence ${s}`);
@@ -231,7 +254,8 @@ t.test('lastState as h0 continues the scan, gradients included', async (t) => {
 
 t.test('bad inputs are refused with what was expected', async (t) => {
   const good = () => packedInputs({ dim: 4, state: 3, offsets: [0, 5] }, {});
-  const refuses = (change: object, code: string, message: RegExp) => t.throws(() => selectiveScan({ ...good(), ...change }), { name: 'UamError', code, message });
+  const refuses = (change: object, code: string, message: RegExp) =>
+    t.throws(() => selectiveScan({ ...good(), ...change }), { name: 'UamError', code, message });
   refuses({ offsets: Int32Array.of(0, 6) }, 'UAM_ARGUMENT', /offsets must start at 0, never fall and end at 5/);
   refuses({ offsets: Int32Array.of(1, 5) }, 'UAM_ARGUMENT', /offsets/);
   refuses({ offsets: Int32Array.of(0, 4, 2, 5) }, 'UAM_ARGUMENT', /offsets/);
@@ -256,7 +280,20 @@ t.test('the kernel refuses checkpoints that do not fit the offsets', { skip: !na
   const { kernelTable } = await import('../../src/native/device.js');
   const kernel = kernelTable('cpu')?.selective_scan_fwd as (params: object) => void;
   const f = (n: number) => new Float32Array(n);
-  const params = { tokens: 65, dim: 2, state: 1, groups: 1, chunks: 2, offsets: Int32Array.of(0, 65), u: f(130), delta: f(130), A: f(2), B: f(65), C: f(65), out: f(130) };
+  const params = {
+    tokens: 65,
+    dim: 2,
+    state: 1,
+    groups: 1,
+    chunks: 2,
+    offsets: Int32Array.of(0, 65),
+    u: f(130),
+    delta: f(130),
+    A: f(2),
+    B: f(65),
+    C: f(65),
+    out: f(130),
+  };
   kernel({ ...params, checkpoints: f(4) });
   t.throws(() => kernel({ ...params, chunks: 1, checkpoints: f(2) }), { code: 'UAM_SHAPE', message: /chunks must be 2/ });
   t.throws(() => kernel({ ...params, groups: 0, B: f(0), C: f(0) }), { code: 'UAM_SHAPE', message: /groups must divide dim 2/ });
