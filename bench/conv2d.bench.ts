@@ -21,7 +21,8 @@ const cases = shapes.flatMap((shape): TimedCase[] => {
   const outPixels = (batch * (height + 2 * padding - kernel + stride) * (width + 2 * padding - kernel + stride)) / stride ** 2;
   const flops = (2 * outPixels * outputs * kernel * kernel * inputs) / groups;
   const bytes = 4 * (batch * height * width * inputs + outPixels * outputs + (outputs * kernel * kernel * inputs) / groups);
-  const tensors = () => [random([batch, height, width, inputs]), random([outputs, kernel, kernel, inputs / groups]), random([outputs])] as const;
+  const tensors = () =>
+    [random([batch, height, width, inputs]), random([outputs, kernel, kernel, inputs / groups]), random([outputs])] as const;
   return [
     {
       name: `forward ${name}`,

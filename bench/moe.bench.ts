@@ -14,8 +14,10 @@ function make() {
   const gate = random([experts, width]);
   const w1 = random([experts, hidden, width], 0.1, 2);
   const w2 = random([experts, width, hidden], 0.1, 3);
-  const run = () => moeFfn(x, gate, w1, random([experts, hidden]), w2, random([experts, width]), { k, renormalize: true }).out;
-  return { inputs: [x, gate, w1, w2], run };
+  const b1 = random([experts, hidden]);
+  const b2 = random([experts, width]);
+  const run = () => moeFfn(x, gate, w1, b1, w2, b2, { k, renormalize: true }).out;
+  return { inputs: [x, gate, w1, b1, w2, b2], run };
 }
 
 const cases: TimedCase[] = [

@@ -34,7 +34,8 @@ inline void channel_sums(const float* x, int64_t rows, int64_t channels, float* 
       for (int64_t c = 0; c < channels; c += W) {
         const int n = int(std::min<int64_t>(W, channels - c));
         vf total = {};
-        for (int64_t row = strip * kStrip; row < row_end; ++row) total += n == W ? load(x + row * channels + c) : load_n(x + row * channels + c, n);
+        for (int64_t row = strip * kStrip; row < row_end; ++row)
+          total += n == W ? load(x + row * channels + c) : load_n(x + row * channels + c, n);
         store_n(parts + strip * channels + c, total, n);
       }
     }

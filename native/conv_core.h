@@ -17,8 +17,8 @@ struct Pixels {
 };
 
 // Copies rows [y0, y0 + rows) and columns [x0, x0 + cols) of one group of `image` to `window` [rows, cols, channels], zeros outside.
-inline void copy_window(const Pixels& image, int64_t height, int64_t width, int64_t channels, int64_t y0, int64_t rows, int64_t x0, int64_t cols,
-                        float* window) {
+inline void copy_window(const Pixels& image, int64_t height, int64_t width, int64_t channels, int64_t y0, int64_t rows, int64_t x0,
+                        int64_t cols, float* window) {
   const int64_t left = std::clamp<int64_t>(-x0, 0, cols), right = std::clamp<int64_t>(width - x0, left, cols);
   for (int64_t y = 0; y < rows; ++y, window += cols * channels) {
     if (y0 + y < 0 || y0 + y >= height) {
@@ -41,9 +41,25 @@ inline void copy_window(const Pixels& image, int64_t height, int64_t width, int6
 struct Window {
   int64_t y0, rows, x0, cols;
   Window(const Axis& ys, const Axis& xs, int64_t row, int64_t rows_, int64_t col, int64_t cols_)
-      : y0(ys.stride * row + ys.offset), rows(ys.stride * (rows_ - 1) + ys.last_offset() - ys.offset + 1), x0(xs.stride * col + xs.offset),
+      : y0(ys.stride * row + ys.offset),
+        rows(ys.stride * (rows_ - 1) + ys.last_offset() - ys.offset + 1),
+        x0(xs.stride * col + xs.offset),
         cols(xs.stride * (cols_ - 1) + xs.last_offset() - xs.offset + 1) {}
-  bool leaves(int64_t width) const { return x0 < 0 || x0 + cols > width; }
+};
+
+// A window as the tiles read it: in place, or copied with zeros where it leaves the image.
+struct Source {
+  Pixels pixels;
+  int64_t y0, x0;  // image position of pixels.data
+  Source(Scratch& scratch, const Pixels& image, int64_t height, int64_t width, int64_t channels, const Window& window, bool one_group)
+      : pixels(image), y0(0), x0(0) {
+    if (one_group && window.x0 >= 0 && window.x0 + window.cols <= width) return;  // rows outside are skipped by the loops
+    float* local = scratch.take<float>(window.rows * window.cols * channels);
+    copy_window(image, height, width, channels, window.y0, window.rows, window.x0, window.cols, local);
+    pixels = {local, window.cols * channels, channels};
+    y0 = window.y0;
+    x0 = window.x0;
+  }
 };
 
 // Taps of one kernel row that are neighbours in the source form one run of contiguous floats.
@@ -72,9 +88,9 @@ struct Cut {
 
 // out[m, :channels] = bias + sum over rows r, runs s, k of a[m * pixel + r * row + s * apart + k] * w[r, s, k, :],
 // for M target pixels and V vectors of channels.
-template <int M, int V>
-__attribute__((noinline)) void gather_tile(const float* a, int64_t pixel, int64_t rows, int64_t row, const Runs& runs, const float* w,
-                                           const float* bias, float* out, int64_t out_pixel, int channels) {
+template <int M, int V> __attribute__((noinline)) void gather_tile(const float* a, int64_t pixel, int64_t rows, int64_t row,
+                                                                   const Runs& runs, const float* w, const float* bias, float* out,
+                                                                   int64_t out_pixel, int channels) {
   const int last = channels - (V - 1) * W;
   vf start[V] = {};
   if (bias) {
@@ -154,8 +170,9 @@ struct Gather {
   int64_t source_height, source_width, source_channels;  // channels of one group, here and below
   float* target;
   int64_t target_height, target_width, target_channels;
-  const float* bias;    // [groups, target_channels] or null
-  const float* weight;  // weight(g, o, (ky, kx), c) = weight[g * weight_group + o * weight_target + (ky * kernel_width + kx) * weight_tap + c * weight_source]
+  const float* bias;  // [groups, target_channels] or null
+  // weight(g, o, (ky, kx), c) = weight[g * weight_group + o * weight_target + (ky * kernel_width + kx) * weight_tap + c * weight_source]
+  const float* weight;
   int64_t kernel_width, weight_group, weight_target, weight_tap, weight_source;
 };
 
@@ -225,41 +242,36 @@ inline void gather(Gather q) {
       const int64_t row_count = std::min(cut.rows, rows.count - row), col_count = std::min(cut.cols, cols.count - col);
 
       Scratch window_scratch;
-      const Window window(rows, cols, row, row_count, col, col_count);
-      Pixels source{q.source + image * q.source_height * q.source_width * source_pixel + group * q.source_channels, q.source_width * source_pixel,
-                    source_pixel};
-      int64_t y0 = 0, x0 = 0;  // source position of source.data
-      if (window.leaves(q.source_width) || q.groups > 1) {
-        float* local = window_scratch.take<float>(window.rows * window.cols * q.source_channels);
-        copy_window(source, q.source_height, q.source_width, q.source_channels, window.y0, window.rows, window.x0, window.cols, local);
-        source = {local, window.cols * q.source_channels, q.source_channels};
-        y0 = window.y0;
-        x0 = window.x0;
-      }
+      const float* plane_data = q.source + image * q.source_height * q.source_width * source_pixel + group * q.source_channels;
+      const Source window(window_scratch, {plane_data, q.source_width * source_pixel, source_pixel}, q.source_height, q.source_width,
+                          q.source_channels, Window(rows, cols, row, row_count, col, col_count), q.groups == 1);
+      const Pixels& source = window.pixels;
       const Runs runs(cols, source.pixel, q.source_channels);
       const int64_t row_weights = cols.taps * q.source_channels;  // weights of one kernel row, per target channel
 
       // Panels that fit in cache together are taken tile by tile, so that a pixel's channels are written side by side.
-      const int64_t panel_end = panels * (share + 1) / shares, together = std::max<int64_t>(1, (128 << 10) / std::max<int64_t>(1, depth * kPanel * 4));
+      const int64_t panel_end = panels * (share + 1) / shares;
+      const int64_t together = std::max<int64_t>(1, (128 << 10) / std::max<int64_t>(1, depth * kPanel * 4));
       for (int64_t panel = panels * share / shares; panel < panel_end; panel += together) {
+        const int64_t channel_end = std::min(std::min(panel + together, panel_end) * kPanel, q.target_channels);
         for (int64_t i = row; i < row + row_count; ++i) {
           const Axis::Range taps = rows.taps_inside(i, q.source_height);
-          const int64_t y = rows.stride * i + rows.offset + taps.begin * rows.offset_step - y0;
-          const float* from = source.data + y * source.row + (cols.offset - x0) * source.pixel;
+          const int64_t y = rows.stride * i + rows.offset + taps.begin * rows.offset_step - window.y0;
+          const float* from = source.data + y * source.row + (cols.offset - window.x0) * source.pixel;
           float* to = q.target + ((image * q.target_height + rows.first + rows.step * i) * q.target_width + cols.first) * target_pixel +
                       group * q.target_channels;
           const int64_t tiles = divide_up(col_count, kTile);
           for (int64_t tile = 0; tile < tiles; ++tile) {  // tiles of equal width, so that none is thin
             const int64_t j = col + col_count * tile / tiles, j_end = col + col_count * (tile + 1) / tiles;
             with_tile(int(j_end - j), [&]<int M>() {
-              for (int64_t first = panel * kPanel; first < std::min((panel + together) * kPanel, std::min(panel_end * kPanel, q.target_channels)); first += kPanel) {
+              for (int64_t first = panel * kPanel; first < channel_end; first += kPanel) {
                 const int channels = int(std::min(kPanel, q.target_channels - first));
                 const int64_t width = channels > W ? kPanel : W;
                 const auto run = channels > W ? &gather_tile<M, 2> : &gather_tile<M, 1>;
-                run(from + cols.stride * j * source.pixel, cols.stride * source.pixel, taps.end - taps.begin, rows.offset_step * source.row, runs,
-                    packed + group * group_floats + first * depth + taps.begin * row_weights * width,
-                    q.bias ? q.bias + group * q.target_channels + first : nullptr, to + first + cols.step * j * target_pixel, cols.step * target_pixel,
-                    channels);
+                run(from + cols.stride * j * source.pixel, cols.stride * source.pixel, taps.end - taps.begin, rows.offset_step * source.row,
+                    runs, packed + group * group_floats + first * depth + taps.begin * row_weights * width,
+                    q.bias ? q.bias + group * q.target_channels + first : nullptr, to + first + cols.step * j * target_pixel,
+                    cols.step * target_pixel, channels);
               }
             });
           }
@@ -271,8 +283,8 @@ inline void gather(Gather q) {
 
 // A 1 x 1 kernel that steps by one sees no neighbours: the whole batch is one row of pixels.
 inline ConvGeometry flattened(ConvGeometry g) {
-  const bool pointwise = g.kernel_height == 1 && g.kernel_width == 1 && g.stride_y == 1 && g.stride_x == 1 && g.padding_y == 0 && g.padding_x == 0 &&
-                         g.image_height == g.grid_height && g.image_width == g.grid_width;
+  const bool pointwise = g.kernel_height == 1 && g.kernel_width == 1 && g.stride_y == 1 && g.stride_x == 1 && g.padding_y == 0 &&
+                         g.padding_x == 0 && g.image_height == g.grid_height && g.image_width == g.grid_width;
   if (!pointwise) return g;
   g.image_width = g.grid_width = g.batch * g.grid_height * g.grid_width;
   g.batch = g.image_height = g.grid_height = 1;
@@ -282,8 +294,8 @@ inline ConvGeometry flattened(ConvGeometry g) {
 inline void image_to_grid(const ConvGeometry& given, const float* image, const float* weight, const float* bias, float* grid) {
   const ConvGeometry g = flattened(given);
   const int64_t taps = g.kernel_height * g.kernel_width, depth = taps * g.image_channels;
-  gather({g.batch, g.groups, grid_rows(g), grid_cols(g), image, g.image_height, g.image_width, g.image_channels, grid, g.grid_height, g.grid_width,
-          g.grid_channels, bias, weight, g.kernel_width, g.grid_channels * depth, depth, g.image_channels, 1});
+  gather({g.batch, g.groups, grid_rows(g), grid_cols(g), image, g.image_height, g.image_width, g.image_channels, grid, g.grid_height,
+          g.grid_width, g.grid_channels, bias, weight, g.kernel_width, g.grid_channels * depth, depth, g.image_channels, 1});
 }
 
 inline void grid_to_image(const ConvGeometry& given, const float* grid, const float* weight, const float* bias, float* image) {
@@ -291,15 +303,17 @@ inline void grid_to_image(const ConvGeometry& given, const float* grid, const fl
   const int64_t taps = g.kernel_height * g.kernel_width, depth = taps * g.image_channels;
   for (int64_t y = 0; y < std::min(g.stride_y, g.image_height); ++y)
     for (int64_t x = 0; x < std::min(g.stride_x, g.image_width); ++x)
-      gather({g.batch, g.groups, image_rows(g, y), image_cols(g, x), grid, g.grid_height, g.grid_width, g.grid_channels, image, g.image_height,
-              g.image_width, g.image_channels, bias, weight, g.kernel_width, g.grid_channels * depth, 1, g.image_channels, depth});
+      gather({g.batch, g.groups, image_rows(g, y), image_cols(g, x), grid, g.grid_height, g.grid_width, g.grid_channels, image,
+              g.image_height, g.image_width, g.image_channels, bias, weight, g.kernel_width, g.grid_channels * depth, 1, g.image_channels,
+              depth});
 }
 
 // dweight[g, o, ky, kx, i] = sum over n, gy, gx of grid[n, gy, gx, g, o] * image[n, iy, ix, g, i].
 // A task owns some grid channels and a share of the pixels; shares are added in their order.
 inline void weight_gradient(const ConvGeometry& given, const float* image, const float* grid, float* dweight) {
   const ConvGeometry g = flattened(given);
-  const int64_t kernel_row = g.kernel_width * g.image_channels, depth = g.kernel_height * kernel_row, total = g.groups * g.grid_channels * depth;
+  const int64_t kernel_row = g.kernel_width * g.image_channels, depth = g.kernel_height * kernel_row,
+                total = g.groups * g.grid_channels * depth;
   if (total == 0) return;
   const Axis rows = grid_rows(g), cols = grid_cols(g);
   if (g.batch == 0 || rows.count == 0 || cols.count == 0 || rows.taps == 0 || cols.taps == 0) {
@@ -327,23 +341,17 @@ inline void weight_gradient(const ConvGeometry& given, const float* image, const
         const int64_t n = plane / (cut.col_tasks * cut.row_tasks);
         const int64_t row_count = std::min(cut.rows, rows.count - row), col_count = std::min(cut.cols, cols.count - col);
         Scratch window_scratch;
-        const Window window(rows, cols, row, row_count, col, col_count);
-        Pixels source{image + n * g.image_height * g.image_width * image_pixel + group * g.image_channels, g.image_width * image_pixel, image_pixel};
-        int64_t y0 = 0, x0 = 0;
-        if (window.leaves(g.image_width) || g.groups > 1) {
-          float* local = window_scratch.take<float>(window.rows * window.cols * g.image_channels);
-          copy_window(source, g.image_height, g.image_width, g.image_channels, window.y0, window.rows, window.x0, window.cols, local);
-          source = {local, window.cols * g.image_channels, g.image_channels};
-          y0 = window.y0;
-          x0 = window.x0;
-        }
+        const float* plane_data = image + n * g.image_height * g.image_width * image_pixel + group * g.image_channels;
+        const Source window(window_scratch, {plane_data, g.image_width * image_pixel, image_pixel}, g.image_height, g.image_width,
+                            g.image_channels, Window(rows, cols, row, row_count, col, col_count), g.groups == 1);
+        const Pixels& source = window.pixels;
         const Runs runs(cols, source.pixel, g.image_channels);
         for (int64_t ty = 0; ty < rows.taps; ++ty) {
           const auto inside = rows.targets_inside(ty, ty + 1, g.image_height);
           const int64_t i = std::max(row, inside.begin), i_end = std::min(row + row_count, inside.end);
           if (i >= i_end) continue;
-          const int64_t y = rows.stride * i + rows.offset + ty * rows.offset_step - y0;
-          const float* from_image = source.data + y * source.row + (cols.stride * col + cols.offset - x0) * source.pixel;
+          const int64_t y = rows.stride * i + rows.offset + ty * rows.offset_step - window.y0;
+          const float* from_image = source.data + y * source.row + (cols.stride * col + cols.offset - window.x0) * source.pixel;
           const float* from_grid = grid + ((n * g.grid_height + i) * g.grid_width + col) * grid_pixel + group * g.grid_channels;
           float* to = part + (rows.tap + ty) * kernel_row + cols.tap * g.image_channels;
           for (int64_t s = 0; s < runs.count; ++s) {

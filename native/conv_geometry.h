@@ -43,7 +43,8 @@ inline void check_geometry(const ConvGeometry& g) {
   constexpr int64_t limit = int64_t(1) << 24;
   for (int64_t stride : {g.stride_y, g.stride_x, g.dilation_y, g.dilation_x})
     if (stride < 1 || stride >= limit) throw KernelError("UAM_ARGUMENT", "stride and dilation must be from 1 to 2^24 - 1");
-  for (int64_t length : {g.image_height, g.image_width, g.grid_height, g.grid_width, g.kernel_height, g.kernel_width, g.padding_y, g.padding_x})
+  for (int64_t length :
+       {g.image_height, g.image_width, g.grid_height, g.grid_width, g.kernel_height, g.kernel_width, g.padding_y, g.padding_x})
     if (length >= limit) throw KernelError("UAM_ARGUMENT", "sizes and padding must be below 2^24");
 }
 

@@ -19,8 +19,10 @@ typedef float quad_unaligned __attribute__((vector_size(16), aligned(4), may_ali
 UAM_INLINE void turn_4x4(float* to, int64_t to_stride, const float* from, int64_t from_stride) {
   quad row[4];
   for (int i = 0; i < 4; ++i) row[i] = *reinterpret_cast<const quad_unaligned*>(from + i * from_stride);
-  const quad low01 = __builtin_shuffle(row[0], row[1], quad_lanes{0, 4, 1, 5}), high01 = __builtin_shuffle(row[0], row[1], quad_lanes{2, 6, 3, 7});
-  const quad low23 = __builtin_shuffle(row[2], row[3], quad_lanes{0, 4, 1, 5}), high23 = __builtin_shuffle(row[2], row[3], quad_lanes{2, 6, 3, 7});
+  const quad low01 = __builtin_shuffle(row[0], row[1], quad_lanes{0, 4, 1, 5}),
+             high01 = __builtin_shuffle(row[0], row[1], quad_lanes{2, 6, 3, 7});
+  const quad low23 = __builtin_shuffle(row[2], row[3], quad_lanes{0, 4, 1, 5}),
+             high23 = __builtin_shuffle(row[2], row[3], quad_lanes{2, 6, 3, 7});
   row[0] = __builtin_shuffle(low01, low23, quad_lanes{0, 1, 4, 5});
   row[1] = __builtin_shuffle(low01, low23, quad_lanes{2, 3, 6, 7});
   row[2] = __builtin_shuffle(high01, high23, quad_lanes{0, 1, 4, 5});

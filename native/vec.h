@@ -202,10 +202,14 @@ UAM_INLINE vf sigmoid_slope(vf x) {  // s (1 - s)
   const vf e = exp(-x), s = set1(1.f) / (set1(1.f) + e);
   return s * (min_of(set1(3e38f), e) * s);
 }
-UAM_INLINE vf silu_slope(vf x) {  // s (1 + x (1 - s))
+struct SiluWithSlope {
+  vf value, slope;  // x s, s (1 + x (1 - s))
+};
+UAM_INLINE SiluWithSlope silu_with_slope(vf x) {
   const vf e = exp(-x), s = set1(1.f) / (set1(1.f) + e);
-  return s * fma(x, min_of(set1(3e38f), e) * s, set1(1.f));
+  return {x * s, s * fma(x, min_of(set1(3e38f), e) * s, set1(1.f))};
 }
+UAM_INLINE vf silu_slope(vf x) { return silu_with_slope(x).slope; }
 
 // log(1 + e^x) = max(x, 0) + log1p(e^-|x|); with e = e^-|x| in (0, 1] and s = e / (2 + e) <= 1/3,
 // log1p(e) = 2 atanh(s) = 2 (s + s^3/3 + s^5/5 ...).

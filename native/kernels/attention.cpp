@@ -79,24 +79,13 @@ inline void finish_queries(const AttentionFwd& p, int64_t token, int64_t head, i
   copy_transposed_back(state.out, state.ld, queries, p.dim_v, state.sum, p.out.data + token * stride + head * p.dim_v, stride);
 }
 
-// Longer sequences take care of themselves: there the arithmetic hides the traffic.
-inline constexpr int64_t kPrefetchLength = 512;
-
-UAM_INLINE void prefetch_unit(const AttentionProblem& p, const AttentionUnit& unit) {
-  const int64_t s = unit.sequence, head = unit.head_kv * (p.heads / p.heads_kv), q = p.offsets_q.at(s), k = p.offsets_k.at(s);
-  if (p.offsets_k.length(s) > kPrefetchLength || p.offsets_q.length(s) > kPrefetchLength) return;
-  prefetch_rows(p.k.data + (k * p.heads_kv + unit.head_kv) * p.dim, p.heads_kv * p.dim, p.offsets_k.length(s), p.dim);
-  prefetch_rows(p.v.data + (k * p.heads_kv + unit.head_kv) * p.dim_v, p.heads_kv * p.dim_v, p.offsets_k.length(s), p.dim_v);
-  prefetch_rows(p.q.data + (q * p.heads + head) * p.dim, p.heads * p.dim, p.offsets_q.length(s), p.dim);
-}
-
 inline void forward_unit(const AttentionFwd& p, const AttentionUnit& unit, const AttentionUnit* next) {
   Scratch scratch;
   const int64_t s = unit.sequence, length_q = p.offsets_q.length(s), length_k = p.offsets_k.length(s);
   const int64_t group = p.heads / p.heads_kv, blocks = (length_q + kForwardQueries - 1) / kForwardQueries;
   const int64_t padded_v = round_up(p.dim_v, kRows), stride_q = p.heads * p.dim;
   const Keys keys = pack_keys(scratch, p, s, unit.head_kv, 0, length_k, p.dim, padded_v);
-  if (next) prefetch_unit(p, *next);
+  if (next) prefetch_unit(p, *next, nullptr, nullptr);
   const int64_t widest = round_up(length_q < kForwardQueries ? length_q : kForwardQueries, W);
   float* q = scratch.take<float>(p.dim * widest);
   float* scores = scratch.take<float>(kForwardKeys * kColumns * W);

@@ -52,11 +52,25 @@ inline int64_t keys_up_to(const Keys& keys, int64_t last) {
   return low;
 }
 
-// Asks for the rows of one head, so that they are in the cache when its turn comes: a row is short and far from the
-// next, which no hardware prefetcher foresees. (Always inlined: GCC drops calls of functions that only prefetch.)
+// Short sequences: rows of one head are short and far apart, which no hardware prefetcher foresees. Asking for those of the
+// next unit during this one hides the wait; long sequences have enough arithmetic to hide it themselves.
+inline constexpr int64_t kPrefetchLength = 512;
+
+// (Always inlined: GCC drops calls of functions that do nothing but prefetch.)
 UAM_INLINE void prefetch_rows(const float* from, int64_t stride, int64_t rows, int64_t width) {
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < width; c += 16) __builtin_prefetch(from + r * stride + c, 0, 2);
+}
+
+UAM_INLINE void prefetch_unit(const AttentionProblem& p, const AttentionUnit& unit, const float* d_out, const float* out) {
+  const int64_t s = unit.sequence, head = unit.head_kv * (p.heads / p.heads_kv), q = p.offsets_q.at(s), k = p.offsets_k.at(s);
+  const int64_t queries = p.offsets_q.length(s), keys = p.offsets_k.length(s);
+  if (keys > kPrefetchLength || queries > kPrefetchLength) return;
+  prefetch_rows(p.k.data + (k * p.heads_kv + unit.head_kv) * p.dim, p.heads_kv * p.dim, keys, p.dim);
+  prefetch_rows(p.v.data + (k * p.heads_kv + unit.head_kv) * p.dim_v, p.heads_kv * p.dim_v, keys, p.dim_v);
+  prefetch_rows(p.q.data + (q * p.heads + head) * p.dim, p.heads * p.dim, queries, p.dim);
+  for (const float* more : {d_out, out})
+    if (more) prefetch_rows(more + (q * p.heads + head) * p.dim_v, p.heads * p.dim_v, queries, p.dim_v);
 }
 
 // A strip of scores: `count` keys from number `first_key` on, times the queries from `query` on (`queries` of them

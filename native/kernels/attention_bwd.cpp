@@ -118,11 +118,12 @@ inline void spread_rows(const Keys& keys, const float* from, int64_t ld, int64_t
   }
 }
 
-inline void backward_unit(const AttentionBwd& p, const AttentionUnit& unit, float* partials) {
+inline void backward_unit(const AttentionBwd& p, const AttentionUnit& unit, const AttentionUnit* next, float* partials) {
   Scratch scratch;
   const int64_t s = unit.sequence, length_q = p.offsets_q.length(s), group = p.heads / p.heads_kv;
   QueryBlock b(scratch, p, length_q);
   const Keys keys = pack_keys(scratch, p, s, unit.head_kv, unit.begin, unit.end, b.padded_q, p.dim_v);
+  if (next) prefetch_unit(p, *next, p.d_out.data, p.out.data);
   const int64_t padded_keys = round_up(keys.count, kRows);
   float* d_k = p.d_k ? zeros(scratch, padded_keys * b.padded_q) : nullptr;
   float* d_v = p.d_v ? zeros(scratch, padded_keys * b.padded_v) : nullptr;
@@ -227,7 +228,7 @@ void attention_bwd(const AttentionBwd& p, const AttentionUnit* units, const int6
   float* partials = p.d_q && sum_count > 0 ? scratch.take<float>(partial_size) : nullptr;
   if (p.d_q || p.d_k || p.d_v) {
     parallel_for(task_count, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t u = tasks[begin]; u < tasks[end]; ++u) attention::backward_unit(p, units[u], partials);
+      for (int64_t u = tasks[begin]; u < tasks[end]; ++u) attention::backward_unit(p, units[u], u + 1 < tasks[task_count] ? units + u + 1 : nullptr, partials);
     });
   }
   if (partials)

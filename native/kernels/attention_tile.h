@@ -59,14 +59,19 @@ inline void multiply_strip(const float* a, int64_t lda, const float* b, int64_t 
     multiply_tile<N, kLayout, kStart>(a + (kLayout == Rows::plain ? i * lda : i), lda, b, ldb, c + i * ldc, ldc, depth, factor);
 }
 
-// Calls body.operator()<N>(first vector) for strips of at most kColumns vectors.
+// Calls body.operator()<N>(first vector) for strips of N <= kColumns vectors, as even as they can be: a strip of one vector
+// leaves most of the registers idle.
 template <class Body> UAM_INLINE void for_strips(int64_t vectors, Body&& body) {
   int64_t n = 0;
-  for (; n + kColumns <= vectors; n += kColumns) body.template operator()<kColumns>(n);
-  if constexpr (kColumns > 2)
-    if (vectors - n == 2) body.template operator()<2>(n);
-  if constexpr (kColumns > 1)
-    if (vectors - n == 1) body.template operator()<1>(n);
+  for (int64_t strips = (vectors + kColumns - 1) / kColumns; strips > 0; --strips) {
+    const int64_t width = (vectors - n + strips - 1) / strips;
+    if constexpr (kColumns >= 3)
+      if (width == 3) body.template operator()<3>(n);
+    if constexpr (kColumns >= 2)
+      if (width == 2) body.template operator()<2>(n);
+    if (width == 1) body.template operator()<1>(n);
+    n += width;
+  }
 }
 
 // The same for any number of columns (in vectors).

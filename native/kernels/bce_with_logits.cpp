@@ -4,6 +4,7 @@
 #include "scratch.h"
 #define UAM_SIMD_FILE "kernels/bce_with_logits.cpp"
 #include "simd.h"
+
 #include "row_lanes.h"
 
 namespace uam::cpu::UAM_ISA {

@@ -5,8 +5,8 @@
 // Elements whose keep is 0 give exactly 0. none keeps every loss; sum adds them; mean divides the sum by divisor, the
 // number of kept elements, and is 0 with zero gradients when none was kept. g is dloss[i], dloss[0] or dloss[0] / divisor.
 #pragma once
-#include "reduction.h"
 #include "params.h"
+#include "reduction.h"
 
 namespace uam {
 

@@ -7,6 +7,7 @@
 #include "scratch.h"
 #define UAM_SIMD_FILE "kernels/conv2d.cpp"
 #include "simd.h"
+
 #include "channel_sums.h"
 #include "conv_core.h"
 

@@ -7,6 +7,7 @@
 #include "scratch.h"
 #define UAM_SIMD_FILE "kernels/conv_transpose2d.cpp"
 #include "simd.h"
+
 #include "channel_sums.h"
 #include "conv_core.h"
 
@@ -14,7 +15,9 @@ namespace uam::cpu::UAM_ISA {
 
 void conv_transpose2d_fwd(const ConvTranspose2dFwd& p) { grid_to_image(p.geometry, p.x.data, p.weight.data, p.bias.data, p.y.data); }
 
-void conv_transpose2d_bwd_input(const ConvTranspose2dBwdInput& p) { image_to_grid(p.geometry, p.dy.data, p.weight.data, nullptr, p.dx.data); }
+void conv_transpose2d_bwd_input(const ConvTranspose2dBwdInput& p) {
+  image_to_grid(p.geometry, p.dy.data, p.weight.data, nullptr, p.dx.data);
+}
 
 void conv_transpose2d_bwd_weight(const ConvTranspose2dBwdWeight& p) {
   const ConvGeometry& g = p.geometry;

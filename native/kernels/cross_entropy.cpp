@@ -7,6 +7,7 @@
 #include "scratch.h"
 #define UAM_SIMD_FILE "kernels/cross_entropy.cpp"
 #include "simd.h"
+
 #include "row_lanes.h"
 
 namespace uam::cpu::UAM_ISA {

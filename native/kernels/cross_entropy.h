@@ -5,8 +5,8 @@
 // none keeps every loss; sum adds them; mean divides the sum by divisor, the sum of w[y] over kept rows, and is 0 with
 // zero gradients when no weight was kept. g is dloss[r], dloss[0] or dloss[0] / divisor.
 #pragma once
-#include "reduction.h"
 #include "params.h"
+#include "reduction.h"
 
 namespace uam {
 

@@ -7,6 +7,7 @@
 #include "scratch.h"
 #define UAM_SIMD_FILE "kernels/depthwise_conv2d.cpp"
 #include "simd.h"
+
 #include "channel_sums.h"
 
 namespace uam::cpu::UAM_ISA {
@@ -37,8 +38,8 @@ struct TapBlock {
 
 // M neighbouring targets, all channels. K > 0: kernel rows of K taps whose neighbours are also the targets' neighbours,
 // so that M + K - 1 loads serve M * K products.
-template <int M, int K> __attribute__((noinline)) void depthwise_tile(const float* source, const float* weight, const float* bias, float* target,
-                                                                      const TapBlock& taps) {
+template <int M, int K> __attribute__((noinline)) void depthwise_tile(const float* source, const float* weight, const float* bias,
+                                                                      float* target, const TapBlock& taps) {
   for (int64_t c = 0; c < taps.channels; c += W) {
     const int n = int(std::min<int64_t>(W, taps.channels - c));
     const bool whole = n == W;
@@ -93,25 +94,33 @@ inline void gather_row(const DepthwiseGather& q, const float* packed, int64_t im
   const Axis &rows = q.rows, &cols = q.cols;
   const int64_t channels = q.channels;
   const Axis::Range ty = rows.taps_inside(i, q.source_height);
-  const float* source = q.source + (image * q.source_height + rows.stride * i + rows.offset + ty.begin * rows.offset_step) * q.source_width * channels;
+  const float* source =
+      q.source + (image * q.source_height + rows.stride * i + rows.offset + ty.begin * rows.offset_step) * q.source_width * channels;
   float* target = q.target + ((image * q.target_height + rows.first + rows.step * i) * q.target_width + cols.first) * channels;
   const float* weight = packed + ty.begin * cols.taps * channels;
-  TapBlock taps{ty.end - ty.begin, cols.taps, rows.offset_step * q.source_width * channels, cols.offset_step * channels, cols.taps * channels,
-                cols.stride * channels, cols.step * channels, channels};
+  TapBlock taps{ty.end - ty.begin,
+                cols.taps,
+                rows.offset_step * q.source_width * channels,
+                cols.offset_step * channels,
+                cols.taps * channels,
+                cols.stride * channels,
+                cols.step * channels,
+                channels};
   const Axis::Range inside = cols.targets_inside(0, cols.taps, q.source_width);
   const auto at_edge = [&](int64_t j) {
     const Axis::Range tx = cols.taps_inside(j, q.source_width);
     TapBlock some = taps;
     some.cols = tx.end - tx.begin;
-    depthwise_tile<1, 0>(source + (cols.stride * j + cols.offset + tx.begin * cols.offset_step) * channels, weight + tx.begin * channels, q.bias,
-                      target + j * taps.out, some);
+    depthwise_tile<1, 0>(source + (cols.stride * j + cols.offset + tx.begin * cols.offset_step) * channels, weight + tx.begin * channels,
+                         q.bias, target + j * taps.out, some);
   };
   const DepthwiseTile tile = full_tile(taps);
   int64_t j = 0;
   for (; j < inside.begin; ++j) at_edge(j);
   for (; j + kTargets <= inside.end; j += kTargets)
     tile(source + (cols.stride * j + cols.offset) * channels, weight, q.bias, target + j * taps.out, taps);
-  for (; j + 2 <= inside.end; j += 2) depthwise_tile<2, 0>(source + (cols.stride * j + cols.offset) * channels, weight, q.bias, target + j * taps.out, taps);
+  for (; j + 2 <= inside.end; j += 2)
+    depthwise_tile<2, 0>(source + (cols.stride * j + cols.offset) * channels, weight, q.bias, target + j * taps.out, taps);
   for (; j < cols.count; ++j) at_edge(j);
 }
 
@@ -134,23 +143,23 @@ inline void depthwise_gather(const DepthwiseGather& q) {
 
 void depthwise_conv2d_fwd(const DepthwiseConv2dFwd& p) {
   const ConvGeometry& g = p.geometry;
-  depthwise_gather({g.batch, g.groups, grid_rows(g), grid_cols(g), p.x.data, g.image_height, g.image_width, p.y.data, g.grid_height, g.grid_width,
-                    p.bias.data, p.weight.data, g.kernel_height, g.kernel_width});
+  depthwise_gather({g.batch, g.groups, grid_rows(g), grid_cols(g), p.x.data, g.image_height, g.image_width, p.y.data, g.grid_height,
+                    g.grid_width, p.bias.data, p.weight.data, g.kernel_height, g.kernel_width});
 }
 
 void depthwise_conv2d_bwd_input(const DepthwiseConv2dBwdInput& p) {
   const ConvGeometry& g = p.geometry;
   for (int64_t y = 0; y < std::min(g.stride_y, g.image_height); ++y)
     for (int64_t x = 0; x < std::min(g.stride_x, g.image_width); ++x)
-      depthwise_gather({g.batch, g.groups, image_rows(g, y), image_cols(g, x), p.dy.data, g.grid_height, g.grid_width, p.dx.data, g.image_height,
-                        g.image_width, nullptr, p.weight.data, g.kernel_height, g.kernel_width});
+      depthwise_gather({g.batch, g.groups, image_rows(g, y), image_cols(g, x), p.dy.data, g.grid_height, g.grid_width, p.dx.data,
+                        g.image_height, g.image_width, nullptr, p.weight.data, g.kernel_height, g.kernel_width});
 }
 
 // A strip of grid rows, as the weight gradient sees it. Strides are in floats.
 struct Strip {
-  const float *dy, *x;         // first grid row; the image row that tap ty of it touches, at column cols.offset
+  const float *dy, *x;  // first grid row; the image row that tap ty of it touches, at column cols.offset
   int64_t rows;
-  int64_t dy_row, x_row;       // between grid rows
+  int64_t dy_row, x_row;  // between grid rows
   int64_t channels, image_width;
 };
 
@@ -206,7 +215,8 @@ inline void depthwise_weight_gradient(const ConvGeometry& g, const float* x, con
       float* part = parts + share * total;
       std::memset(part, 0, size_t(total) * sizeof(float));
       for (int64_t index = strips * share / shares; index < strips * (share + 1) / shares; ++index) {
-        const int64_t image = index / plane_strips, first = index % plane_strips * strip_rows, last = std::min(first + strip_rows, rows.count);
+        const int64_t image = index / plane_strips, first = index % plane_strips * strip_rows,
+                      last = std::min(first + strip_rows, rows.count);
         for (int64_t ty = 0; ty < rows.taps; ++ty) {
           const Axis::Range inside = rows.targets_inside(ty, ty + 1, g.image_height);
           const int64_t i = std::max(first, inside.begin), i_end = std::min(last, inside.end);
@@ -257,7 +267,8 @@ namespace uam::cpu {
 // The geometry's channels belong to `groups`; anything else would make the loops leave the arrays.
 static void check_depthwise(const ConvGeometry& g) {
   check_geometry(g);
-  if (g.image_channels != 1 || g.grid_channels != 1) throw KernelError("UAM_ARGUMENT", "depthwise convolution: imageChannels and gridChannels must be 1");
+  if (g.image_channels != 1 || g.grid_channels != 1)
+    throw KernelError("UAM_ARGUMENT", "depthwise convolution: imageChannels and gridChannels must be 1");
 }
 
 void depthwise_conv2d_fwd(const DepthwiseConv2dFwd& p) {

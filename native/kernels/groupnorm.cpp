@@ -18,7 +18,8 @@ inline constexpr int64_t kStripPixels = 128;
 struct Strips {
   int64_t per_image, total, grain;
   Strips(int64_t batch, int64_t pixels, int64_t channels)
-      : per_image((pixels + kStripPixels - 1) / kStripPixels), total(batch * per_image),
+      : per_image((pixels + kStripPixels - 1) / kStripPixels),
+        total(batch * per_image),
         grain(std::max<int64_t>(1, (1 << 15) / (kStripPixels * std::max<int64_t>(1, channels)))) {}
 };
 
@@ -67,7 +68,8 @@ void groupnorm_fwd(const GroupnormFwd& p) {
 
   parallel_for(strips.total, strips.grain, [&](int64_t begin, int64_t end) {
     for (int64_t strip = begin; strip < end; ++strip)
-      strip_moments(p.x.data + first_pixel(strip) * channels, pixel_count(strip), channels, means + strip * channels, squares + strip * channels);
+      strip_moments(p.x.data + first_pixel(strip) * channels, pixel_count(strip), channels, means + strip * channels,
+                    squares + strip * channels);
   });
 
   for (int64_t n = 0; n < p.batch; ++n) {

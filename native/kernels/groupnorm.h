@@ -33,11 +33,11 @@ struct GroupnormFwd {
 
 struct GroupnormBwd {
   int64_t batch, pixels, groups, channels;  // channels of one group
-  In<float> x, dy;            // [batch, pixels, groups, channels]
-  In<float> mean, rstd;       // [batch, groups]
-  In<float> weight;           // [groups, channels], optional
-  Out<float> dx;              // [batch, pixels, groups, channels], optional
-  Out<float> dweight, dbias;  // [groups, channels], optional
+  In<float> x, dy;                          // [batch, pixels, groups, channels]
+  In<float> mean, rstd;                     // [batch, groups]
+  In<float> weight;                         // [groups, channels], optional
+  Out<float> dx;                            // [batch, pixels, groups, channels], optional
+  Out<float> dweight, dbias;                // [groups, channels], optional
   template <class V> void fields(V&& v) {
     v.dim("batch", batch);
     v.dim("pixels", pixels);

@@ -9,10 +9,10 @@ namespace uam {
 
 struct MoeCombineFwd {
   int64_t tokens, width, k, slots;
-  In<float> rows;      // [slots, width]
-  In<float> weights;   // [tokens, k]
-  In<int32_t> slot;    // [tokens, k], -1 where dropped
-  Out<float> out;      // [tokens, width]
+  In<float> rows;     // [slots, width]
+  In<float> weights;  // [tokens, k]
+  In<int32_t> slot;   // [tokens, k], -1 where dropped
+  Out<float> out;     // [tokens, width]
   template <class V> void fields(V&& v) {
     v.dim("tokens", tokens);
     v.dim("width", width);

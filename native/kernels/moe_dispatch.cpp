@@ -59,7 +59,8 @@ static void sort_by_expert(const MoeDispatchFwd& p) {
   }
   for (int64_t e = 0; e < p.experts; ++e) next[e + 1] += next[e];
   if (next[p.experts] != p.slots)
-    throw KernelError("UAM_SHAPE", "slots must be the number of kept choices (" + std::to_string(next[p.experts]) + "), received " + std::to_string(p.slots));
+    throw KernelError("UAM_SHAPE", "slots must be the number of kept choices (" + std::to_string(next[p.experts]) + "), received " +
+                                       std::to_string(p.slots));
   for (int64_t e = 0; e <= p.experts; ++e) p.offsets.data[e] = int32_t(next[e]);
   for (int64_t i = 0; i < choices; ++i) {
     p.slot.data[i] = expert_of[i] < 0 ? -1 : int32_t(next[expert_of[i]]++);

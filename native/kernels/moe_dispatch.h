@@ -11,14 +11,14 @@ namespace uam {
 
 struct MoeDispatchFwd {
   int64_t tokens, width, experts, k;
-  int64_t slots;          // kept choices: tokens * k, or fewer where capacity dropped some
-  In<float> x;            // [tokens, width]
-  In<int32_t> indices;    // [tokens, k], 0 .. experts - 1
-  In<uint8_t> kept;       // [tokens, k], optional
-  Out<float> rows;        // [slots, width]
-  Out<int32_t> offsets;   // [experts + 1]
-  Out<int32_t> order;     // [slots]
-  Out<int32_t> slot;      // [tokens, k]
+  int64_t slots;         // kept choices: tokens * k, or fewer where capacity dropped some
+  In<float> x;           // [tokens, width]
+  In<int32_t> indices;   // [tokens, k], 0 .. experts - 1
+  In<uint8_t> kept;      // [tokens, k], optional
+  Out<float> rows;       // [slots, width]
+  Out<int32_t> offsets;  // [experts + 1]
+  Out<int32_t> order;    // [slots]
+  Out<int32_t> slot;     // [tokens, k]
   template <class V> void fields(V&& v) {
     v.dim("tokens", tokens);
     v.dim("width", width);
@@ -37,9 +37,9 @@ struct MoeDispatchFwd {
 
 struct MoeDispatchBwd {
   int64_t tokens, width, k, slots;
-  In<float> drows;    // [slots, width]
-  In<int32_t> slot;   // [tokens, k]
-  Out<float> dx;      // [tokens, width]
+  In<float> drows;   // [slots, width]
+  In<int32_t> slot;  // [tokens, k]
+  Out<float> dx;     // [tokens, width]
   template <class V> void fields(V&& v) {
     v.dim("tokens", tokens);
     v.dim("width", width);

@@ -8,6 +8,7 @@
 #include "scratch.h"
 #define UAM_SIMD_FILE "kernels/moe_route.cpp"
 #include "simd.h"
+
 #include "row_lanes.h"
 
 namespace uam::cpu::UAM_ISA {
@@ -168,7 +169,8 @@ template <class P> void require_choices(const P& p) {
   if (p.experts < 1 || p.experts > std::numeric_limits<int32_t>::max() / 64)
     throw KernelError("UAM_SHAPE", "experts must be at least 1, received " + std::to_string(p.experts));
   if (p.k < 1 || p.k > p.experts)
-    throw KernelError("UAM_ARGUMENT", "k must be from 1 to the number of experts (" + std::to_string(p.experts) + "), received " + std::to_string(p.k));
+    throw KernelError("UAM_ARGUMENT",
+                      "k must be from 1 to the number of experts (" + std::to_string(p.experts) + "), received " + std::to_string(p.k));
 }
 
 void moe_route_fwd(const MoeRouteFwd& p) {

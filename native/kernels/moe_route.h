@@ -15,12 +15,12 @@ namespace uam {
 struct MoeRouteFwd {
   bool renormalize;
   int64_t tokens, experts, k, capacity;
-  In<float> logits;                // [tokens, experts]
-  Out<float> weights;              // [tokens, k]
-  Out<int32_t> indices;            // [tokens, k]
-  Out<uint8_t> kept;               // [tokens, k]
-  Out<float> fraction;             // [experts], kept for the backward pass
-  Out<float> load_balance, z_loss; // [1]
+  In<float> logits;                 // [tokens, experts]
+  Out<float> weights;               // [tokens, k]
+  Out<int32_t> indices;             // [tokens, k]
+  Out<uint8_t> kept;                // [tokens, k]
+  Out<float> fraction;              // [experts], kept for the backward pass
+  Out<float> load_balance, z_loss;  // [1]
   template <class V> void fields(V&& v) {
     v.flag("renormalize", renormalize);
     v.dim("tokens", tokens);
@@ -40,13 +40,13 @@ struct MoeRouteFwd {
 struct MoeRouteBwd {
   bool renormalize;
   int64_t tokens, experts, k;
-  In<float> logits;                   // [tokens, experts]
-  In<int32_t> indices;                // [tokens, k]
-  In<uint8_t> kept;                   // [tokens, k]
-  In<float> fraction;                 // [experts]
-  In<float> dweights;                 // [tokens, k], optional
-  In<float> dload_balance, dz_loss;   // [1], optional
-  Out<float> dlogits;                 // [tokens, experts]
+  In<float> logits;                  // [tokens, experts]
+  In<int32_t> indices;               // [tokens, k]
+  In<uint8_t> kept;                  // [tokens, k]
+  In<float> fraction;                // [experts]
+  In<float> dweights;                // [tokens, k], optional
+  In<float> dload_balance, dz_loss;  // [1], optional
+  Out<float> dlogits;                // [tokens, experts]
   template <class V> void fields(V&& v) {
     v.flag("renormalize", renormalize);
     v.dim("tokens", tokens);

@@ -70,9 +70,9 @@ void rmsnorm_bwd(const RmsnormBwd& p) {
         const vf w = weight ? lanes.load(weight + i) : set1(1.f);
         vf dy = lanes.load(d_out + i);
         if (z) {
-          const vf gate = lanes.load(z + i);
-          if (d_z) lanes.store(d_z + i, dy * n * w * silu_slope(gate));
-          dy = dy * silu(gate);
+          const auto gate = silu_with_slope(lanes.load(z + i));
+          if (d_z) lanes.store(d_z + i, dy * n * w * gate.slope);
+          dy = dy * gate.value;
         }
         lanes.store(d_weight + i, fma(dy, n, lanes.load(d_weight + i)));
         const vf gw = dy * w;

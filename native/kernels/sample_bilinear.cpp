@@ -128,11 +128,13 @@ void sample_bilinear_bwd(const SampleBilinearBwd& p) {
 namespace uam::cpu {
 
 template <class P> void check_points(const P& p) {
-  if (p.points > 0 && (p.height == 0 || p.width == 0)) throw KernelError("UAM_SHAPE", "sample_bilinear: a map without pixels has no values to sample");
+  if (p.points > 0 && (p.height == 0 || p.width == 0))
+    throw KernelError("UAM_SHAPE", "sample_bilinear: a map without pixels has no values to sample");
   for (int64_t i = 0; i < p.points; ++i)
-    if (p.image.data[i] < 0 || p.image.data[i] >= p.batch)
-      throw KernelError("UAM_ARGUMENT", "sample_bilinear: image[" + std::to_string(i) + "] must be from 0 to " + std::to_string(p.batch - 1) + ", received " +
-                                            std::to_string(p.image.data[i]));
+    if (p.image.data[i] < 0 || p.image.data[i] >= p.batch) {
+      const std::string expected = "image[" + std::to_string(i) + "] must be from 0 to " + std::to_string(p.batch - 1);
+      throw KernelError("UAM_ARGUMENT", "sample_bilinear: " + expected + ", received " + std::to_string(p.image.data[i]));
+    }
 }
 
 void sample_bilinear_fwd(const SampleBilinearFwd& p) {

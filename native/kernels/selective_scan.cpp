@@ -27,10 +27,11 @@ struct Advance {
   const float* A;        // [state][W]: A log2(e)
   Coefficients B, C;
   float* h;              // [state][W]: before the chunk, then after it
-  const Ahead* ahead;    // what the next tile will read
+  Ahead* ahead;          // null after the first states
   Advance from(int64_t n) const {
     Advance rest = *this;
     rest.A += n * W, rest.h += n * W, rest.B.row += n * B.per_state, rest.C.row += n * C.per_state;
+    if (n > 0) rest.ahead = nullptr;
     return rest;
   }
 };
@@ -41,7 +42,7 @@ template <int kStates, bool kConstantB, bool kConstantC> void advance(const Adva
   const float *B = s.B.row, *C = s.C.row;
   for (int64_t t = 0; t < s.length; ++t, B += s.B.stride, C += s.C.stride) {
     const vf dt = load(s.dt + t * W), du = load(s.du + t * W);
-    fetch(*s.ahead, t);
+    if (s.ahead) s.ahead->fetch(t);
     vf even = load(s.y + t * W), odd = set1(0.f);  // two sums, so that they do not wait for each other
 #pragma GCC unroll 16
     for (int n = 0; n < kStates; ++n) {
@@ -63,25 +64,32 @@ template <bool kConstantB, bool kConstantC> void advance_all(const Advance& s, i
   if (n < states) advance<1, kConstantB, kConstantC>(s.from(n));
 }
 
-// dt, dt u and D u of one tile over one chunk: [step][W].
+// dt, dt u and D u of one tile over one chunk: [step][W]. What the loop needs is copied out of the contract first: a store
+// through a vector type may alias anything, and every use would load it again.
 inline void begin_chunk(const SelectiveScanFwd& p, const Chunk& chunk, const Tile& tile, float* dt, float* du, float* y) {
   const vf bias = p.delta_bias ? load_lanes(p.delta_bias.data + tile.channel, tile.lanes) : set1(0.f);
   const vf D = p.D ? load_lanes(p.D.data + tile.channel, tile.lanes) : set1(0.f);
-  for (int64_t t = 0; t < chunk.length; ++t) {
-    const int64_t at = (chunk.first + t * chunk.stride) * p.dim + tile.channel;
-    const vf u = load_lanes(p.u.data + at, tile.lanes);
-    const vf step = time_step(load_lanes(p.delta.data + at, tile.lanes), bias, p.delta_softplus);
+  const bool has_D = bool(p.D), with_softplus = p.delta_softplus;
+  const int lanes = tile.lanes;
+  const int64_t length = chunk.length, row = chunk.stride * p.dim, first = chunk.first * p.dim + tile.channel;
+  const float *u_row = p.u.data + first, *delta_row = p.delta.data + first;
+  for (int64_t t = 0; t < length; ++t) {
+    const vf u = load_lanes(u_row + t * row, lanes), x = load_lanes(delta_row + t * row, lanes) + bias;
+    const vf step = with_softplus ? softplus(x) : x;
     store(dt + t * W, min_of(set1(kLargestStep), step));
     store(du + t * W, step * u);
-    store(y + t * W, p.D ? D * u : D);
+    store(y + t * W, has_D ? D * u : D);
   }
 }
 
 inline void end_chunk(const SelectiveScanFwd& p, const Chunk& chunk, const Tile& tile, const float* y) {
-  for (int64_t t = 0; t < chunk.length; ++t) {
-    const int64_t at = (chunk.first + t * chunk.stride) * p.dim + tile.channel;
+  const int lanes = tile.lanes;
+  const int64_t length = chunk.length, row = chunk.stride * p.dim, first = chunk.first * p.dim + tile.channel;
+  const float* z_row = p.z ? p.z.data + first : nullptr;
+  float* out_row = p.out.data + first;
+  for (int64_t t = 0; t < length; ++t) {
     const vf value = load(y + t * W);
-    store_lanes(p.out.data + at, p.z ? value * silu(load_lanes(p.z.data + at, tile.lanes)) : value, tile.lanes);
+    store_lanes(out_row + t * row, z_row ? value * silu(load_lanes(z_row + t * row, lanes)) : value, lanes);
   }
 }
 
@@ -107,12 +115,10 @@ inline void scan_sequence(const SelectiveScanFwd& p, const Tiling& tiling, const
   const int64_t chunks = scan_chunks_of(p.offsets.length(sequence));
   for (int64_t c = 0; c < chunks; ++c) {
     const Chunk chunk(p, sequence, c);
-    const bool sequence_ends = c + 1 == chunks && sequence + 1 < p.offsets.sequences();
-    const Chunk next(p, sequence_ends ? sequence + 1 : sequence, sequence_ends ? 0 : c + 1);
+    const bool to_next_sequence = c + 1 == chunks && sequence + 1 < p.offsets.sequences();
+    const Chunk next = to_next_sequence ? Chunk(p, sequence + 1, 0) : Chunk(p, sequence, c + 1 < chunks ? c + 1 : c);
     each_tile([&](int64_t group, int64_t i, const Tile& tile) {
-      const bool row_ends = i + 1 == end_tile, chunk_ends = row_ends && group + 1 == block.group_end;
-      const Tile next_tile = !row_ends ? tiling.tile(group, i + 1) : tiling.tile(chunk_ends ? block.group_begin : group + 1, first_tile);
-      const Ahead ahead({p.u.data, p.delta.data, p.z.data, p.out.data}, p, chunk_ends ? next : chunk, next_tile);
+      Ahead ahead(p, tiling, block, {chunk, next, group, i}, {p.u.data, p.delta.data, p.z.data}, {p.out.data});
       float* h_tile = h + tile.index * rows;
       if (p.checkpoints)
         for (int64_t n = 0; n < state; ++n)
@@ -141,7 +147,7 @@ void selective_scan_fwd(const SelectiveScanFwd& p) {
     first_chunk[s] = chunk;
     chunk += scan_chunks_of(p.offsets.length(s));
   }
-  const scan::ChannelBlocks blocks(tiling, p.groups, scan::channel_blocks_wanted(sequences));
+  const scan::ChannelBlocks blocks(tiling, p.groups, scan::channel_blocks_wanted(sequences, p.dim));
   const int64_t tasks = sequences * blocks.count;
   const int64_t work = p.tokens * p.dim * (p.state + 4) / tasks + 1;  // exponentials of a task, about
   const int64_t grain = 400000 / work + 1;                           // some 50 us

@@ -17,7 +17,7 @@
 
 namespace uam {
 
-inline constexpr int64_t kScanChunk = 32;  // src/ops/selective_scan.ts states the same number
+inline constexpr int64_t kScanChunk = 64;  // src/ops/selective_scan.ts states the same number
 
 inline int64_t scan_chunks_of(int64_t length) { return (length + kScanChunk - 1) / kScanChunk; }
 

@@ -40,10 +40,11 @@ struct Retreat {
   float *dB, *dC;             // [step or 1][state][W] by `dB_stride`, `dC_stride`, added
   int64_t dB_stride, dC_stride;
   float *h, *a;               // [1 + step][states at once][W], [step][states at once][W]: working memory
-  const Ahead* ahead;         // what the next tile will read and write
+  Ahead* ahead;               // null after the first states
   Retreat from(int64_t n) const {
     Retreat rest = *this;
     rest.A += n * W, rest.B.row += n * B.per_state, rest.C.row += n * C.per_state, rest.h0 += n * h0_stride;
+    if (n > 0) rest.ahead = nullptr;
     rest.g += n * W, rest.dA += n * W, rest.dB += n * W, rest.dC += n * W;
     return rest;
   }
@@ -56,7 +57,7 @@ template <int kStates, bool kConstantB> void recompute(const Retreat& s) {
   const float* B = s.B.row;
   for (int64_t t = 0; t < s.length; ++t, B += s.B.stride) {
     const vf dt = load(s.dt + t * W), du = load(s.du + t * W);
-    fetch(*s.ahead, t);
+    if (s.ahead) s.ahead->fetch(t);
     float *h_row = s.h + (t + 1) * kStates * W, *a_row = s.a + t * kStates * W;
 #pragma GCC unroll 8
     for (int n = 0; n < kStates; ++n) {
@@ -105,8 +106,8 @@ template <bool kConstantB, bool kConstantC> void retreat_all(const Retreat& s, i
   if (n < states) retreat<1, kConstantB, kConstantC>(s.from(n));
 }
 
-// out[r] = sum of the lanes of rows[r], r < count.
-inline void fold_lanes(const float* rows, int64_t count, float* out) {
+// out[r] = sum of the lanes of rows[r], r < count; the rows are left zero, ready for the next sums.
+inline void fold_lanes(float* rows, int64_t count, float* out) {
   int64_t r = 0;
 #if UAM_ISA_LEVEL >= 1
   // W rows at once: pairs of rows are merged, each keeping half of the lanes, until one vector holds all W sums.
@@ -114,17 +115,25 @@ inline void fold_lanes(const float* rows, int64_t count, float* out) {
   for (int i = 0; i < W; ++i) lane[i] = i;
   for (; r + W <= count; r += W) {
     vf row[W];
-    for (int i = 0; i < W; ++i) row[i] = load(rows + (r + i) * W);
+#pragma GCC unroll 16
+    for (int i = 0; i < W; ++i) {
+      row[i] = load(rows + (r + i) * W);
+      store(rows + (r + i) * W, set1(0.f));
+    }
 #pragma GCC unroll 4
     for (int half = W / 2; half >= 1; half /= 2) {
       const vi from_second = (lane & half) ? set1i(W) : set1i(0);
+#pragma GCC unroll 8
       for (int i = 0; i < half; ++i)
         row[i] = __builtin_shuffle(row[i], row[i + half], lane + from_second) + __builtin_shuffle(row[i], row[i + half], (lane ^ half) + from_second);
     }
     store(out + r, row[0]);
   }
 #endif
-  for (; r < count; ++r) out[r] = sum(load(rows + r * W));
+  for (; r < count; ++r) {
+    out[r] = sum(load(rows + r * W));
+    store(rows + r * W, set1(0.f));
+  }
 }
 
 // Sums over time of one block of sequences, in lane layout; a block of work adds to its own tiles only.
@@ -149,7 +158,7 @@ struct Workspace {
   float *dt, *du, *u, *gy, *y, *gB, *wA;  // [step][W], see Retreat
   float *dt_slope, *z_slope;              // [step][W]: d dt / d delta, and dOut silu'(z)
   float *h, *a;                           // see Retreat
-  float *dB, *dC;                         // [step][state][W]
+  float *dB, *dC;                         // [step][state][W], zero between chunks
   float* folded;                          // [step][state]
   float* g;                               // [tile][state][W]
   Workspace(const SelectiveScanBwd& p, const Tiling& tiling, Scratch& scratch) {
@@ -158,6 +167,7 @@ struct Workspace {
     a = scratch.take<float>(kScanChunk * kGradientsAtOnce * W);
     dB = scratch.take<float>(kScanChunk * p.state * W);
     dC = scratch.take<float>(kScanChunk * p.state * W);
+    for (float* sums : {dB, dC}) std::memset(sums, 0, size_t(kScanChunk * p.state * W) * sizeof(float));
     folded = scratch.take<float>(kScanChunk * p.state);
     g = scratch.take<float>(tiling.count * p.state * W);
   }
@@ -206,11 +216,17 @@ inline void end_chunk(const SelectiveScanBwd& p, const Chunk& chunk, const Tile&
   store(to_bias, load(to_bias) + dBias);
 }
 
-// Folds a chunk's [step][state][W] into the rows of dB or dC: [tokens, groups, state].
-inline void fold_chunk(const SelectiveScanBwd& p, const Chunk& chunk, int64_t group, const float* lanes, float* folded, float* to) {
+// Folds a chunk's [step][state][W] into the rows of dB or dC, [tokens, groups, state], where they are wanted.
+inline void fold_chunk(const SelectiveScanBwd& p, const Chunk& chunk, int64_t group, float* lanes, float* folded, float* to) {
+  if (!to) return;
   fold_lanes(lanes, chunk.length * p.state, folded);
   for (int64_t t = 0; t < chunk.length; ++t)
     std::memcpy(to + ((chunk.first + t * chunk.stride) * p.groups + group) * p.state, folded + t * p.state, size_t(p.state) * sizeof(float));
+}
+
+inline int64_t last_chunk(const SelectiveScanBwd& p, int64_t sequence) {
+  const int64_t chunks = scan_chunks_of(p.offsets.length(sequence));
+  return chunks > 0 ? chunks - 1 : 0;
 }
 
 // One sequence, the channels of one block, from its last step to its first. dB and dC: [tokens, groups, state] of this part.
@@ -221,24 +237,24 @@ inline void differentiate_sequence(const SelectiveScanBwd& p, const Tiling& tili
   const int64_t state = p.state, matrix = p.dim * state, rows = state * W;
   const int64_t first_tile = block.tile_begin(tiling), end_tile = block.tile_end(tiling);
   const int64_t chunks = scan_chunks_of(p.offsets.length(sequence));
-  for (int64_t group = block.group_begin; group < block.group_end; ++group) {
-    for (int64_t i = first_tile; i < end_tile; ++i) {
-      const Tile tile = tiling.tile(group, i);
-      if (p.dLastState) pack_tile(tile, state, p.dLastState.data + sequence * matrix, work.g + tile.index * rows);
-      else std::memset(work.g + tile.index * rows, 0, size_t(rows) * sizeof(float));
-    }
-    for (int64_t c = chunks - 1; c >= 0; --c) {
-      const Chunk chunk(p, sequence, c);
-      const bool sequence_ends = c == 0 && sequence + 1 < p.offsets.sequences();
-      const Chunk next = sequence_ends ? Chunk(p, sequence + 1, scan_chunks_of(p.offsets.length(sequence + 1)) - 1) : Chunk(p, sequence, c ? c - 1 : 0);
-      if (!p.constant_B) std::memset(work.dB, 0, size_t(chunk.length * rows) * sizeof(float));
-      if (!p.constant_C) std::memset(work.dC, 0, size_t(chunk.length * rows) * sizeof(float));
+  const auto each_tile = [&](auto&& body) {
+    for (int64_t group = block.group_begin; group < block.group_end; ++group)
+      for (int64_t i = first_tile; i < end_tile; ++i) body(tiling.tile(group, i));
+  };
+  each_tile([&](const Tile& tile) {
+    if (p.dLastState) pack_tile(tile, state, p.dLastState.data + sequence * matrix, work.g + tile.index * rows);
+    else std::memset(work.g + tile.index * rows, 0, size_t(rows) * sizeof(float));
+  });
+  for (int64_t c = chunks - 1; c >= 0; --c) {
+    const Chunk chunk(p, sequence, c);
+    const bool to_next_sequence = c == 0 && sequence + 1 < p.offsets.sequences();
+    const Chunk next = to_next_sequence ? Chunk(p, sequence + 1, last_chunk(p, sequence + 1)) : Chunk(p, sequence, c > 0 ? c - 1 : 0);
+    for (int64_t group = block.group_begin; group < block.group_end; ++group) {
       for (int64_t i = first_tile; i < end_tile; ++i) {
         const Tile tile = tiling.tile(group, i);
         const int64_t at = tile.index * rows;
-        const bool row_ends = i + 1 == end_tile;
-        const Ahead ahead({p.u.data, p.delta.data, p.z.data, p.dOut.data, p.dU.data, p.dDelta.data, p.dZ.data}, p, row_ends ? next : chunk,
-                          tiling.tile(group, row_ends ? first_tile : i + 1));
+        Ahead ahead(p, tiling, block, {chunk, next, group, i}, {p.u.data, p.delta.data, p.z.data, p.dOut.data},
+                    {p.dU.data, p.dDelta.data, p.dZ.data});
         begin_chunk(p, chunk, tile, work);
         retreat_states({chunk.length, work.dt, work.du, work.gy, work.y, work.gB, work.wA, packed.A + at,
                         coefficients(p.B.data, packed.B, p.constant_B, p, chunk, group, tile),
@@ -248,15 +264,11 @@ inline void differentiate_sequence(const SelectiveScanBwd& p, const Tiling& tili
                         p.constant_C ? 0 : rows, work.h, work.a, &ahead}, state);
         end_chunk(p, chunk, tile, work, totals);
       }
-      if (dB) fold_chunk(p, chunk, group, work.dB, work.folded, dB);
-      if (dC) fold_chunk(p, chunk, group, work.dC, work.folded, dC);
+      if (!p.constant_B) fold_chunk(p, chunk, group, work.dB, work.folded, dB);
+      if (!p.constant_C) fold_chunk(p, chunk, group, work.dC, work.folded, dC);
     }
-    if (p.dH0)
-      for (int64_t i = first_tile; i < end_tile; ++i) {
-        const Tile tile = tiling.tile(group, i);
-        unpack_tile(tile, state, work.g + tile.index * rows, p.dH0.data + sequence * matrix);
-      }
   }
+  if (p.dH0) each_tile([&](const Tile& tile) { unpack_tile(tile, state, work.g + tile.index * rows, p.dH0.data + sequence * matrix); });
 }
 
 // Adds what `count` blocks found, `stride` floats apart, in their order.
@@ -311,7 +323,7 @@ void selective_scan_bwd(const SelectiveScanBwd& p) {
   }
   // Blocks of work: some sequences and some channels each. 64 blocks of sequences at most, and fewer where their totals
   // would outweigh the tokens.
-  const scan::ChannelBlocks blocks(tiling, p.groups, scan::channel_blocks_wanted(sequences));
+  const scan::ChannelBlocks blocks(tiling, p.groups, scan::channel_blocks_wanted(sequences, p.dim));
   int64_t shares = p.tokens / (4 * (p.state + 1));
   shares = shares < 1 ? 1 : shares > 64 ? 64 : shares;
   if (shares > sequences) shares = sequences;

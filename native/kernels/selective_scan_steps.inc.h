@@ -48,10 +48,12 @@ struct ChannelBlocks {
   }
 };
 
-// Enough blocks to share, few enough to keep rows long. Never a function of the number of threads.
-inline constexpr int64_t kBlocksWanted = 32;
-inline int64_t channel_blocks_wanted(int64_t sequences) {
-  return sequences < 1 || sequences >= kBlocksWanted ? 1 : (kBlocksWanted + sequences - 1) / sequences;
+// Into how many blocks to cut the channels: enough for all threads to have work, few enough to keep rows long, and so that
+// two chunks of the arrays at hand fit the second cache. Never a function of the number of threads.
+inline int64_t channel_blocks_wanted(int64_t sequences, int64_t dim) {
+  constexpr int64_t kTasks = 8, kWidest = 256;
+  const int64_t for_threads = sequences < 1 ? 1 : (kTasks + sequences - 1) / sequences, for_cache = (dim + kWidest - 1) / kWidest;
+  return for_threads > for_cache ? for_threads : for_cache;
 }
 
 // Steps [begin, begin + length) of a sequence in scan order; step t is the token first + t * stride.
@@ -65,24 +67,52 @@ struct Chunk {
   }
 };
 
-// Asks for a tile's rows of arrays [tokens, dim] while another tile is worked on. A tile is one cache line of each row, a
-// pattern that hardware prefetchers miss; waiting for memory would double the time.
-struct Ahead {
-  const float* first[7];
-  int64_t stride, length;
-  int count = 0;
-  Ahead(std::initializer_list<const float*> arrays, const SelectiveScanInputs& p, const Chunk& chunk, const Tile& tile)
-      : stride(chunk.stride * p.dim), length(chunk.length) {
-    for (const float* array : arrays)
-      if (array) first[count++] = array + chunk.first * p.dim + tile.channel;
-  }
+// A place in the work on one block of channels. Chunk by chunk, group by group, tile by tile; `next` is the chunk that follows.
+struct Place {
+  Chunk chunk, next;
+  int64_t group, i;  // tile i of the group
 };
-UAM_INLINE void fetch(const Ahead& ahead, int64_t step) {
+
+// Asks for memory before it is needed. A tile is one cache line of each row, a pattern that hardware prefetchers miss, and
+// waiting would double the time. So while the steps of a tile are worked on, the next tile's lines come to the first cache, and
+// this tile's share of the next chunk comes to the second one, in the order in which memory holds it.
+class Ahead {
+ public:
+  // Arrays [tokens, dim]; null ones are left out. `written` ones are fetched tile by tile only.
+  Ahead(const SelectiveScanInputs& p, const Tiling& tiling, const ChannelBlock& block, const Place& place,
+        std::initializer_list<const float*> read, std::initializer_list<const float*> written) {
+    const int64_t begin = block.tile_begin(tiling), end = block.tile_end(tiling);
+    const bool group_ends = place.i + 1 == end, chunk_ends = group_ends && place.group + 1 == block.group_end;
+    const Tile tile = !group_ends ? tiling.tile(place.group, place.i + 1) : tiling.tile(chunk_ends ? block.group_begin : place.group + 1, begin);
+    const Chunk& chunk = chunk_ends ? place.next : place.chunk;
+    row_ = chunk.stride * p.dim;
+    tile_steps_ = chunk.length;
+    block_steps_ = place.next.length;
+    lines_ = (end - begin) * (block.group_end - block.group_begin);
+    const int64_t done = ((place.group - block.group_begin) * (end - begin) + place.i - begin) * place.chunk.length;
+    step_ = done / lines_, line_ = done % lines_;
+    const int64_t first = place.next.first * p.dim + tiling.tile(block.group_begin, begin).channel;
+    for (const float* array : read)
+      if (array) block_[blocks_++] = array + first, tile_[tiles_++] = array + chunk.first * p.dim + tile.channel;
+    for (const float* array : written)
+      if (array) tile_[tiles_++] = array + chunk.first * p.dim + tile.channel;
+  }
+
+  UAM_INLINE void fetch([[maybe_unused]] int64_t t) {
 #if defined(__GNUC__)
-  if (step < ahead.length)
-    for (int i = 0; i < ahead.count; ++i) __builtin_prefetch(ahead.first[i] + step * ahead.stride);
+    if (t < tile_steps_)
+      for (int i = 0; i < tiles_; ++i) __builtin_prefetch(tile_[i] + t * row_);
+    if (step_ < block_steps_)
+      for (int i = 0; i < blocks_; ++i) __builtin_prefetch(block_[i] + step_ * row_ + line_ * W, 0, 2);
+    if (++line_ == lines_) line_ = 0, ++step_;
 #endif
-}
+  }
+
+ private:
+  int64_t row_, tile_steps_, block_steps_, lines_, step_, line_;
+  int tiles_ = 0, blocks_ = 0;
+  const float *tile_[7], *block_[4];
+};
 
 // The rows of one tile of a matrix [dim, state], in lane layout [state][W], and back.
 inline void pack_tile(const Tile& tile, int64_t state, const float* rows, float* packed) {

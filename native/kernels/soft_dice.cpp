@@ -6,6 +6,7 @@
 #include "scratch.h"
 #define UAM_SIMD_FILE "kernels/soft_dice.cpp"
 #include "simd.h"
+
 #include "row_lanes.h"
 
 namespace uam::cpu::UAM_ISA {

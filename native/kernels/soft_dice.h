@@ -16,10 +16,10 @@ struct SoftDiceFwd {
   bool per_sample, squared;
   float smooth, eps;
   int64_t samples, pixels, channels;
-  int64_t groups;               // channels, times samples when per_sample
-  In<float> x, target;          // [samples, pixels, channels]
-  Out<float> loss;              // [1]
-  Out<float> overlap, extent;   // [groups], kept for the backward pass
+  int64_t groups;              // channels, times samples when per_sample
+  In<float> x, target;         // [samples, pixels, channels]
+  Out<float> loss;             // [1]
+  Out<float> overlap, extent;  // [groups], kept for the backward pass
   template <class V> void fields(V&& v) {
     v.choice("activation", activation, int(DiceActivation::count));
     v.flag("perSample", per_sample);
@@ -44,10 +44,10 @@ struct SoftDiceBwd {
   float smooth, eps;
   int64_t samples, pixels, channels;
   int64_t groups;
-  In<float> x, target;         // [samples, pixels, channels]
-  In<float> overlap, extent;   // [groups], from the forward pass
-  In<float> dloss;             // [1]
-  Out<float> dx;               // [samples, pixels, channels]
+  In<float> x, target;        // [samples, pixels, channels]
+  In<float> overlap, extent;  // [groups], from the forward pass
+  In<float> dloss;            // [1]
+  Out<float> dx;              // [samples, pixels, channels]
   template <class V> void fields(V&& v) {
     v.choice("activation", activation, int(DiceActivation::count));
     v.flag("perSample", per_sample);

@@ -44,80 +44,78 @@ template <bool Log> UAM_INLINE void backward_row(const float* out, const float* 
   });
 }
 
-// --- the axis is strided: vectors run across `Vectors * W` neighbouring columns ---------------------------------------
+// --- the axis is strided: vectors run across up to kColumns neighbouring columns -------------------------------------
 
-inline constexpr int kStrip = 4;
+inline constexpr int64_t kColumns = 512;
 
-// A long float32 sum in two levels, so that its error grows with the square root of its length.
-template <int Vectors> struct StripSum {
-  vf recent[Vectors] = {}, total[Vectors] = {};
+// Sums of long columns in two levels, so that their error grows with the square root of their length.
+struct ColumnTotals {
+  float recent[kColumns] = {}, total[kColumns] = {};
   int64_t added = 0;
   UAM_INLINE void next() {
     if (++added % 256 == 0) fold();
   }
   UAM_INLINE void fold() {
-    for (int v = 0; v < Vectors; ++v) total[v] += recent[v], recent[v] = vf{};
+    for (int64_t j = 0; j < kColumns; ++j) total[j] += recent[j], recent[j] = 0;
   }
 };
 
-template <bool Log, int Vectors, class Lanes> UAM_INLINE void forward_strip(const float* x, float* out, int64_t axis, int64_t stride, Lanes lanes) {
-  vf top[Vectors], factor[Vectors];
-  for (int v = 0; v < Vectors; ++v) top[v] = set1(-__builtin_inff());
+template <bool Log> void forward_columns(const float* x, float* out, int64_t axis, int64_t stride, int64_t columns) {
+  float top[kColumns], factor[kColumns];
+  for (int64_t j = 0; j < columns; ++j) top[j] = -__builtin_inff();
   for (int64_t a = 0; a < axis; ++a)
-    for (int v = 0; v < Vectors; ++v) top[v] = max_of(lanes.load(x + a * stride + v * W), top[v]);
-  StripSum<Vectors> sum;
-  for (int64_t a = 0; a < axis; ++a, sum.next())
-    for (int v = 0; v < Vectors; ++v) {
-      const vf e = exp(lanes.load(x + a * stride + v * W) - top[v]);
-      if (!Log) lanes.store(out + a * stride + v * W, e);
-      sum.recent[v] += e;
-    }
-  sum.fold();
-  for (int v = 0; v < Vectors; ++v) factor[v] = Log ? log(sum.total[v]) : set1(1.f) / sum.total[v];
+    for_lanes(columns, [&](int64_t j, auto lanes) UAM_INLINE_LAMBDA { lanes.store(top + j, max_of(lanes.load(x + a * stride + j), lanes.load(top + j))); });
+  ColumnTotals sums;
+  for (int64_t a = 0; a < axis; ++a, sums.next())
+    for_lanes(columns, [&](int64_t j, auto lanes) UAM_INLINE_LAMBDA {
+      const vf e = exp(lanes.load(x + a * stride + j) - lanes.load(top + j));
+      if (!Log) lanes.store(out + a * stride + j, e);
+      lanes.store(sums.recent + j, lanes.load(sums.recent + j) + e);
+    });
+  sums.fold();
+  for_lanes(columns, [&](int64_t j, auto lanes) UAM_INLINE_LAMBDA {
+    const vf total = lanes.load(sums.total + j);
+    lanes.store(factor + j, Log ? log(total) : set1(1.f) / total);
+  });
   for (int64_t a = 0; a < axis; ++a)
-    for (int v = 0; v < Vectors; ++v) {
-      const int64_t at = a * stride + v * W;
-      lanes.store(out + at, Log ? (lanes.load(x + at) - top[v]) - factor[v] : lanes.load(out + at) * factor[v]);
-    }
+    for_lanes(columns, [&](int64_t j, auto lanes) UAM_INLINE_LAMBDA {
+      const int64_t at = a * stride + j;
+      lanes.store(out + at, Log ? (lanes.load(x + at) - lanes.load(top + j)) - lanes.load(factor + j) : lanes.load(out + at) * lanes.load(factor + j));
+    });
 }
 
-template <bool Log, int Vectors, class Lanes>
-UAM_INLINE void backward_strip(const float* out, const float* d_out, float* d_x, int64_t axis, int64_t stride, Lanes lanes) {
-  StripSum<Vectors> sum;
-  for (int64_t a = 0; a < axis; ++a, sum.next())
-    for (int v = 0; v < Vectors; ++v) {
-      const int64_t at = a * stride + v * W;
-      const vf dy = lanes.load(d_out + at);
-      sum.recent[v] = Log ? sum.recent[v] + dy : fma(dy, lanes.load(out + at), sum.recent[v]);
-    }
-  sum.fold();
+template <bool Log> void backward_columns(const float* out, const float* d_out, float* d_x, int64_t axis, int64_t stride, int64_t columns) {
+  ColumnTotals sums;
+  for (int64_t a = 0; a < axis; ++a, sums.next())
+    for_lanes(columns, [&](int64_t j, auto lanes) UAM_INLINE_LAMBDA {
+      const vf dy = lanes.load(d_out + a * stride + j), sum = lanes.load(sums.recent + j);
+      lanes.store(sums.recent + j, Log ? sum + dy : fma(dy, lanes.load(out + a * stride + j), sum));
+    });
+  sums.fold();
   for (int64_t a = 0; a < axis; ++a)
-    for (int v = 0; v < Vectors; ++v) {
-      const int64_t at = a * stride + v * W;
-      const vf y = lanes.load(out + at), dy = lanes.load(d_out + at);
-      lanes.store(d_x + at, Log ? fnma(exp(y), sum.total[v], dy) : y * (dy - sum.total[v]));
-    }
+    for_lanes(columns, [&](int64_t j, auto lanes) UAM_INLINE_LAMBDA {
+      const vf y = lanes.load(out + a * stride + j), dy = lanes.load(d_out + a * stride + j), total = lanes.load(sums.total + j);
+      lanes.store(d_x + a * stride + j, Log ? fnma(exp(y), total, dy) : y * (dy - total));
+    });
 }
 
 // --- both: cut the columns into tasks ----------------------------------------------------------------------------------
 
 inline constexpr int64_t kTask = 1 << 14;  // elements per task
 
-// row(offset) for every contiguous axis; strip(offset, vectors, lanes) for every strip of a strided one.
-template <class Row, class Strip> UAM_INLINE void for_columns(int64_t outer, int64_t axis, int64_t inner, Row&& row, Strip&& strip) {
+// row(offset) for every contiguous axis; columns(offset, count) for every set of neighbouring columns of a strided one.
+template <class Row, class Columns> UAM_INLINE void for_columns(int64_t outer, int64_t axis, int64_t inner, Row&& row, Columns&& columns) {
   if (axis == 0 || inner == 0) return;
   if (inner == 1) {
     return parallel_for(outer, 1 + kTask / axis, [&](int64_t begin, int64_t end) {
       for (int64_t o = begin; o < end; ++o) row(o * axis);
     });
   }
-  const int64_t columns = kStrip * W, strips = (inner + columns - 1) / columns;
-  parallel_for(outer * strips, 1 + kTask / (axis * columns), [&](int64_t begin, int64_t end) {
+  const int64_t sets = (inner + kColumns - 1) / kColumns;
+  parallel_for(outer * sets, 1 + kTask / (axis * kColumns), [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
-      const int64_t first = task % strips * columns, at = task / strips * axis * inner + first;
-      const int64_t n = inner - first < columns ? inner - first : columns;
-      if (n == columns) strip(at, std::integral_constant<int, kStrip>{}, WholeVector{});
-      else for_lanes(n, [&](int64_t i, auto lanes) UAM_INLINE_LAMBDA { strip(at + i, std::integral_constant<int, 1>{}, lanes); });
+      const int64_t first = task % sets * kColumns;
+      columns(task / sets * axis * inner + first, inner - first < kColumns ? inner - first : kColumns);
     }
   });
 }
@@ -125,16 +123,14 @@ template <class Row, class Strip> UAM_INLINE void for_columns(int64_t outer, int
 template <bool Log> void forward(const SoftmaxFwd& p) {
   for_columns(
       p.outer, p.axis, p.inner, [&](int64_t at) { forward_row<Log>(p.x.data + at, p.out.data + at, p.axis); },
-      [&](int64_t at, auto vectors, auto lanes) { forward_strip<Log, vectors>(p.x.data + at, p.out.data + at, p.axis, p.inner, lanes); });
+      [&](int64_t at, int64_t count) { forward_columns<Log>(p.x.data + at, p.out.data + at, p.axis, p.inner, count); });
 }
 
 template <bool Log> void backward(const SoftmaxBwd& p) {
   for_columns(
       p.outer, p.axis, p.inner,
       [&](int64_t at) { backward_row<Log>(p.out.data + at, p.dOut.data + at, p.dX.data + at, p.axis); },
-      [&](int64_t at, auto vectors, auto lanes) {
-        backward_strip<Log, vectors>(p.out.data + at, p.dOut.data + at, p.dX.data + at, p.axis, p.inner, lanes);
-      });
+      [&](int64_t at, int64_t count) { backward_columns<Log>(p.out.data + at, p.dOut.data + at, p.dX.data + at, p.axis, p.inner, count); });
 }
 
 void softmax_fwd(const SoftmaxFwd& p) { p.logarithm ? forward<true>(p) : forward<false>(p); }

@@ -13,7 +13,7 @@ namespace uam::cpu::UAM_ISA {
 // A head is scanned in strips of V vectors of its headDim. A strip's state lies as [state, V * W], so that vectors run
 // along headDim and B and C are broadcast: no sum across lanes in the forward.
 template <int V> inline constexpr int64_t kStripWidth = int64_t(V) * W;
-inline constexpr int kStripVectors = 4;
+inline constexpr int kStripVectors = 2;
 
 // strip(first, vectors, lanes) over a headDim: whole strips, then single vectors.
 template <class Strip> UAM_INLINE void for_strips(int64_t head_dim, Strip&& strip) {

@@ -55,7 +55,8 @@ struct Silu {  // x s; slope s (1 + x (1 - s))
 };
 struct Softplus {
   UAM_INLINE static vf f(vf x) { return softplus(x); }
-  UAM_INLINE static vf slope(vf x) { return sigmoid(x); }
+  // 1 at zero: see the contract
+  UAM_INLINE static vf slope(vf x) { return select(x == set1(0.f), set1(1.f), sigmoid(x)); }
 };
 struct Relu {
   UAM_INLINE static vf f(vf x) { return select(x < set1(0.f), set1(0.f), x); }

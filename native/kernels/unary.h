@@ -1,6 +1,8 @@
 // Elementwise functions of one array.
 //   forward   y[i]  = f(x[i])
 //   backward  dx[i] = dy[i] * f'(x[i])
+// The slope of softplus at exactly 0 is 1, as the specification's vectors have it: they differentiate its stable form
+// max(x, 0) + log1p(e^-|x|) term by term. (The true derivative there is 1/2. The fused softplus of the scans has that.)
 #pragma once
 #include <cmath>
 
@@ -81,7 +83,7 @@ UAM_HD inline float unary_slope(UnaryOp op, float x) {
     case UnaryOp::tanh: { const float y = std::tanh(x); return 1.f - y * y; }
     case UnaryOp::sigmoid: return sigmoid_scalar(x) * sigmoid_scalar(-x);
     case UnaryOp::silu: return sigmoid_scalar(x) * (1.f + x * sigmoid_scalar(-x));
-    case UnaryOp::softplus: return sigmoid_scalar(x);
+    case UnaryOp::softplus: return x == 0.f ? 1.f : sigmoid_scalar(x);
     case UnaryOp::relu: return x > 0.f ? 1.f : x <= 0.f ? 0.f : x;
     case UnaryOp::gelu_tanh: {
       const float t = std::tanh(gelu_inner(x));

@@ -20,11 +20,16 @@ struct ResizeAxis {
   float** weights;  // [in] and weigh it by weights[input][output - begin]; made by weigh()
 
   ResizeAxis(Scratch& scratch, int64_t in, int64_t out, bool align_corners)
-      : low(scratch.take<int64_t>(out)), high(scratch.take<int64_t>(out)), part(scratch.take<float>(out)), begin(scratch.take<int64_t>(in)),
-        end(scratch.take<int64_t>(in)), weights(nullptr) {
+      : low(scratch.take<int64_t>(out)),
+        high(scratch.take<int64_t>(out)),
+        part(scratch.take<float>(out)),
+        begin(scratch.take<int64_t>(in)),
+        end(scratch.take<int64_t>(in)),
+        weights(nullptr) {
     for (int64_t i = 0; i < in; ++i) begin[i] = out, end[i] = out;
     for (int64_t o = 0; o < out; ++o) {
-      const double at = align_corners ? (out > 1 ? double(o) * double(in - 1) / double(out - 1) : 0.0) : (double(o) + 0.5) * double(in) / double(out) - 0.5;
+      const double at = align_corners ? (out > 1 ? double(o) * double(in - 1) / double(out - 1) : 0.0)
+                                      : (double(o) + 0.5) * double(in) / double(out) - 0.5;
       const double inside = std::min(std::max(at, 0.0), double(in - 1));
       low[o] = int64_t(inside);
       high[o] = std::min(low[o] + 1, in - 1);
@@ -90,28 +95,30 @@ void upsample_bilinear_bwd(const UpsampleBilinearBwd& p) {
   ResizeAxis rows(scratch, p.height, p.out_height, p.align_corners), cols(scratch, p.width, p.out_width, p.align_corners);
   rows.weigh(scratch, p.height);
   cols.weigh(scratch, p.width);
-  parallel_for(p.batch * p.height, rows_per_block(std::max(p.out_height / p.height, int64_t(1)) * p.out_width * channels), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const int64_t iy = row % p.height;
-      const float* image = p.dy.data + row / p.height * p.out_height * p.out_width * channels;
-      float* dx = p.dx.data + row * row_floats;
-      for (int64_t ix = 0; ix < p.width; ++ix, dx += channels) {
-        const float *down = rows.weights[iy], *across = cols.weights[ix];
-        const int64_t first = rows.begin[iy], last = rows.end[iy], left = cols.begin[ix], right = cols.end[ix];
-        for (int64_t c = 0; c < channels; c += W) {
-          const int n = int(std::min<int64_t>(W, channels - c));
-          vf total = {};
-          for (int64_t oy = first; oy < last; ++oy) {
-            const float* dy = image + (oy * p.out_width + left) * channels + c;
-            vf along = {};
-            for (int64_t k = 0; k < right - left; ++k, dy += channels) along = fma(set1(across[k]), n == W ? load(dy) : load_n(dy, n), along);
-            total = fma(set1(down[oy - first]), along, total);
-          }
-          store_n(dx + c, total, n);
-        }
-      }
-    }
-  });
+  parallel_for(p.batch * p.height, rows_per_block(std::max(p.out_height / p.height, int64_t(1)) * p.out_width * channels),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t row = begin; row < end; ++row) {
+                   const int64_t iy = row % p.height;
+                   const float* image = p.dy.data + row / p.height * p.out_height * p.out_width * channels;
+                   float* dx = p.dx.data + row * row_floats;
+                   for (int64_t ix = 0; ix < p.width; ++ix, dx += channels) {
+                     const float *down = rows.weights[iy], *across = cols.weights[ix];
+                     const int64_t first = rows.begin[iy], last = rows.end[iy], left = cols.begin[ix], right = cols.end[ix];
+                     for (int64_t c = 0; c < channels; c += W) {
+                       const int n = int(std::min<int64_t>(W, channels - c));
+                       vf total = {};
+                       for (int64_t oy = first; oy < last; ++oy) {
+                         const float* dy = image + (oy * p.out_width + left) * channels + c;
+                         vf along = {};
+                         for (int64_t k = 0; k < right - left; ++k, dy += channels)
+                           along = fma(set1(across[k]), n == W ? load(dy) : load_n(dy, n), along);
+                         total = fma(set1(down[oy - first]), along, total);
+                       }
+                       store_n(dx + c, total, n);
+                     }
+                   }
+                 }
+               });
 }
 
 }  // namespace uam::cpu::UAM_ISA

@@ -136,7 +136,13 @@ export function causalConv1d(x: Tensor, weight: Tensor, options: CausalConv1dOpt
     const dX = gradientOf(x, needsX);
     const dWeight = gradientOf(weight, needsWeight);
     const dBias = gradientOf(bias, needsBias);
-    causalConv1dBwd({ ...inputs(), dOut: floats(dOut), dX: optionalFloats(dX), dWeight: optionalFloats(dWeight), dBias: optionalFloats(dBias) });
+    causalConv1dBwd({
+      ...inputs(),
+      dOut: floats(dOut),
+      dX: optionalFloats(dX),
+      dWeight: optionalFloats(dWeight),
+      dBias: optionalFloats(dBias),
+    });
     return [dX, dWeight, dBias];
   });
 }

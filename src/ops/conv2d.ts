@@ -4,12 +4,26 @@ import type { FloatArray } from '../tensor/arena.js';
 import { record } from '../tensor/autograd.js';
 import { Tensor } from '../tensor/tensor.js';
 import { floats, gradientOf, optionalFloats, requireOptions, requireSameDtype, requireShape } from './check.js';
-import { type ConvGeometry, type ConvOptions, channelSums, gridToImage, imageToGrid, requireConvTensors, stepsOf, weightGradient } from './conv_geometry.js';
+import {
+  type ConvGeometry,
+  type ConvOptions,
+  channelSums,
+  gridToImage,
+  imageToGrid,
+  requireConvTensors,
+  stepsOf,
+  weightGradient,
+} from './conv_geometry.js';
 import { depthwiseConv2d } from './depthwise_conv2d.js';
 
 type Conv2dFwdParams = ConvGeometry & { x: FloatArray; weight: FloatArray; bias: FloatArray | undefined; y: FloatArray };
 type Conv2dBwdInputParams = ConvGeometry & { dy: FloatArray; weight: FloatArray; dx: FloatArray };
-type Conv2dBwdWeightParams = ConvGeometry & { x: FloatArray; dy: FloatArray; dWeight: FloatArray | undefined; dBias: FloatArray | undefined };
+type Conv2dBwdWeightParams = ConvGeometry & {
+  x: FloatArray;
+  dy: FloatArray;
+  dWeight: FloatArray | undefined;
+  dBias: FloatArray | undefined;
+};
 
 const conv2dFwd = kernel<Conv2dFwdParams>('conv2d_fwd', (p) => imageToGrid(p, p.x, p.weight, p.bias, p.y));
 
@@ -50,7 +64,17 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Te
   const gridHeight = positions('height', imageHeight, kernelHeight, steps.strideY, steps.paddingY, steps.dilationY);
   const gridWidth = positions('width', imageWidth, kernelWidth, steps.strideX, steps.paddingX, steps.dilationX);
   const image = { imageHeight, imageWidth, imageChannels };
-  const geometry: ConvGeometry = { batch, groups, ...image, gridHeight, gridWidth, gridChannels: outputs / groups, kernelHeight, kernelWidth, ...steps };
+  const geometry: ConvGeometry = {
+    batch,
+    groups,
+    ...image,
+    gridHeight,
+    gridWidth,
+    gridChannels: outputs / groups,
+    kernelHeight,
+    kernelWidth,
+    ...steps,
+  };
   const y = Tensor.empty([batch, gridHeight, gridWidth, outputs], dtype);
   if (imageChannels === 1 && outputs === groups) return depthwiseConv2d(geometry, x, weight, bias, y);
 
@@ -60,7 +84,8 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Te
     const dWeight = gradientOf(weight, needsWeight);
     const dBias = gradientOf(bias, needsBias);
     if (dx) conv2dBwdInput({ ...geometry, dy: floats(dy), weight: floats(weight), dx: floats(dx) });
-    if (dWeight || dBias) conv2dBwdWeight({ ...geometry, x: floats(x), dy: floats(dy), dWeight: optionalFloats(dWeight), dBias: optionalFloats(dBias) });
+    if (dWeight || dBias)
+      conv2dBwdWeight({ ...geometry, x: floats(x), dy: floats(dy), dWeight: optionalFloats(dWeight), dBias: optionalFloats(dBias) });
     return [dx, dWeight, dBias];
   });
 }

@@ -1,6 +1,6 @@
 import { mismatch, UamError } from '../errors.js';
 import type { FloatArray } from '../tensor/arena.js';
-import { Tensor } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/tensor.js';
 import { requireTensor } from './check.js';
 
 /** A length along rows and columns: one number for both, or [rows, columns]. */
@@ -64,13 +64,15 @@ export function requireConvTensors(op: string, x: Tensor, weight: Tensor, option
   const shapes = { x: '[batch, height, width, channels]', weight: 'of four axes: kernels lie on the second and third' };
   for (const [name, tensor] of Object.entries({ x, weight })) {
     requireTensor(op, name, tensor);
-    if (tensor.shape.length !== 4) throw mismatch('UAM_SHAPE', `${op}: ${name}`, shapes[name as 'x' | 'weight'], `[${tensor.shape.join(', ')}]`);
+    if (tensor.shape.length !== 4)
+      throw mismatch('UAM_SHAPE', `${op}: ${name}`, shapes[name as 'x' | 'weight'], `[${tensor.shape.join(', ')}]`);
   }
   if (options.bias) requireTensor(op, 'bias', options.bias);
   const { groups = 1 } = options;
   const channels = x.shape[3] as number;
   if (!Number.isInteger(groups) || groups < 1) throw mismatch('UAM_ARGUMENT', `${op}: groups`, 'an integer >= 1', String(groups));
-  if (channels % groups !== 0) throw new UamError('UAM_SHAPE', `${op}: the ${channels} channels of x cannot be split into ${groups} groups`);
+  if (channels % groups !== 0)
+    throw new UamError('UAM_SHAPE', `${op}: the ${channels} channels of x cannot be split into ${groups} groups`);
   return { groups, channels: channels / groups };
 }
 

@@ -4,11 +4,27 @@ import type { FloatArray } from '../tensor/arena.js';
 import { record } from '../tensor/autograd.js';
 import { Tensor } from '../tensor/tensor.js';
 import { floats, gradientOf, optionalFloats, requireOptions, requireSameDtype, requireShape } from './check.js';
-import { type ConvGeometry, type ConvOptions, channelSums, gridToImage, imageToGrid, type Pair, pairOf, requireConvTensors, stepsOf, weightGradient } from './conv_geometry.js';
+import {
+  type ConvGeometry,
+  type ConvOptions,
+  channelSums,
+  gridToImage,
+  imageToGrid,
+  type Pair,
+  pairOf,
+  requireConvTensors,
+  stepsOf,
+  weightGradient,
+} from './conv_geometry.js';
 
 type ConvTranspose2dFwdParams = ConvGeometry & { x: FloatArray; weight: FloatArray; bias: FloatArray | undefined; y: FloatArray };
 type ConvTranspose2dBwdInputParams = ConvGeometry & { dy: FloatArray; weight: FloatArray; dx: FloatArray };
-type ConvTranspose2dBwdWeightParams = ConvGeometry & { x: FloatArray; dy: FloatArray; dWeight: FloatArray | undefined; dBias: FloatArray | undefined };
+type ConvTranspose2dBwdWeightParams = ConvGeometry & {
+  x: FloatArray;
+  dy: FloatArray;
+  dWeight: FloatArray | undefined;
+  dBias: FloatArray | undefined;
+};
 
 const convTranspose2dFwd = kernel<ConvTranspose2dFwdParams>('conv_transpose2d_fwd', (p) => gridToImage(p, p.x, p.weight, p.bias, p.y));
 
@@ -66,16 +82,33 @@ export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTranspos
     const dBias = gradientOf(bias, needsBias);
     if (dx) convTranspose2dBwdInput({ ...geometry, dy: floats(dy), weight: floats(weight), dx: floats(dx) });
     if (dWeight || dBias) {
-      convTranspose2dBwdWeight({ ...geometry, x: floats(x), dy: floats(dy), dWeight: optionalFloats(dWeight), dBias: optionalFloats(dBias) });
+      convTranspose2dBwdWeight({
+        ...geometry,
+        x: floats(x),
+        dy: floats(dy),
+        dWeight: optionalFloats(dWeight),
+        dBias: optionalFloats(dBias),
+      });
     }
     return [dx, dWeight, dBias];
   });
 }
 
 /** Length of one axis of the output. */
-function extent(axis: string, grid: number, kernelLength: number, stride: number, padding: number, dilation: number, extra: number): number {
+function extent(
+  axis: string,
+  grid: number,
+  kernelLength: number,
+  stride: number,
+  padding: number,
+  dilation: number,
+  extra: number,
+): number {
   if (extra >= Math.max(stride, dilation)) {
-    throw new UamError('UAM_ARGUMENT', `convTranspose2d: outputPadding ${extra} must be less than the stride ${stride} or the dilation ${dilation}`);
+    throw new UamError(
+      'UAM_ARGUMENT',
+      `convTranspose2d: outputPadding ${extra} must be less than the stride ${stride} or the dilation ${dilation}`,
+    );
   }
   const length = (grid - 1) * stride - 2 * padding + dilation * (kernelLength - 1) + extra + 1;
   if (grid < 1 || kernelLength < 1 || length < 1) {

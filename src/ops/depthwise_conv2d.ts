@@ -7,11 +7,18 @@ import { type ConvGeometry, channelSums, gridToImage, imageToGrid, weightGradien
 
 type DepthwiseFwdParams = ConvGeometry & { x: FloatArray; weight: FloatArray; bias: FloatArray | undefined; y: FloatArray };
 type DepthwiseBwdInputParams = ConvGeometry & { dy: FloatArray; weight: FloatArray; dx: FloatArray };
-type DepthwiseBwdWeightParams = ConvGeometry & { x: FloatArray; dy: FloatArray; dWeight: FloatArray | undefined; dBias: FloatArray | undefined };
+type DepthwiseBwdWeightParams = ConvGeometry & {
+  x: FloatArray;
+  dy: FloatArray;
+  dWeight: FloatArray | undefined;
+  dBias: FloatArray | undefined;
+};
 
 const depthwiseFwd = kernel<DepthwiseFwdParams>('depthwise_conv2d_fwd', (p) => imageToGrid(p, p.x, p.weight, p.bias, p.y));
 
-const depthwiseBwdInput = kernel<DepthwiseBwdInputParams>('depthwise_conv2d_bwd_input', (p) => gridToImage(p, p.dy, p.weight, undefined, p.dx));
+const depthwiseBwdInput = kernel<DepthwiseBwdInputParams>('depthwise_conv2d_bwd_input', (p) =>
+  gridToImage(p, p.dy, p.weight, undefined, p.dx),
+);
 
 const depthwiseBwdWeight = kernel<DepthwiseBwdWeightParams>('depthwise_conv2d_bwd_weight', (p) => {
   if (p.dWeight) weightGradient(p, p.x, p.dy, p.dWeight);
@@ -26,7 +33,8 @@ export function depthwiseConv2d(geometry: ConvGeometry, x: Tensor, weight: Tenso
     const dWeight = gradientOf(weight, needsWeight);
     const dBias = gradientOf(bias, needsBias);
     if (dx) depthwiseBwdInput({ ...geometry, dy: floats(dy), weight: floats(weight), dx: floats(dx) });
-    if (dWeight || dBias) depthwiseBwdWeight({ ...geometry, x: floats(x), dy: floats(dy), dWeight: optionalFloats(dWeight), dBias: optionalFloats(dBias) });
+    if (dWeight || dBias)
+      depthwiseBwdWeight({ ...geometry, x: floats(x), dy: floats(dy), dWeight: optionalFloats(dWeight), dBias: optionalFloats(dBias) });
     return [dx, dWeight, dBias];
   });
 }

@@ -49,7 +49,12 @@ const groupnormFwd = kernel<Groups & { eps: number; bias: FloatArray | undefined
   }
 });
 
-type GroupnormBwdParams = Groups & { dy: FloatArray; dx: FloatArray | undefined; dWeight: FloatArray | undefined; dBias: FloatArray | undefined };
+type GroupnormBwdParams = Groups & {
+  dy: FloatArray;
+  dx: FloatArray | undefined;
+  dWeight: FloatArray | undefined;
+  dBias: FloatArray | undefined;
+};
 
 const groupnormBwd = kernel<GroupnormBwdParams>('groupnorm_bwd', (p) => {
   const weightSums = new Float64Array(p.groups * p.channels);
@@ -120,7 +125,16 @@ export function groupNorm(x: Tensor, groups: number, options: GroupNormOptions =
   const y = Tensor.empty(x.shape, dtype);
   const mean = Tensor.empty([batch, groups], dtype);
   const rstd = Tensor.empty([batch, groups], dtype);
-  const both = () => ({ batch, pixels, groups, channels: all / groups, x: floats(x), weight: optionalFloats(weight), mean: floats(mean), rstd: floats(rstd) });
+  const both = () => ({
+    batch,
+    pixels,
+    groups,
+    channels: all / groups,
+    x: floats(x),
+    weight: optionalFloats(weight),
+    mean: floats(mean),
+    rstd: floats(rstd),
+  });
   groupnormFwd({ ...both(), eps, bias: optionalFloats(bias), y: floats(y) });
   return record('groupNorm', [x, weight, bias], y, (dy, [needsX, needsWeight, needsBias]) => {
     const dx = gradientOf(x, needsX);

@@ -17,15 +17,17 @@ interface Sampling {
 }
 
 function checkPoints({ batch, height, width, points, image }: Sampling): void {
-  if (points > 0 && (height === 0 || width === 0)) throw new UamError('UAM_SHAPE', 'sample_bilinear: a map without pixels has no values to sample');
+  if (points > 0 && (height === 0 || width === 0))
+    throw new UamError('UAM_SHAPE', 'sample_bilinear: a map without pixels has no values to sample');
   image.forEach((n, i) => {
-    if (n < 0 || n >= batch) throw new UamError('UAM_ARGUMENT', `sample_bilinear: image[${i}] must be from 0 to ${batch - 1}, received ${n}`);
+    if (n < 0 || n >= batch)
+      throw new UamError('UAM_ARGUMENT', `sample_bilinear: image[${i}] must be from 0 to ${batch - 1}, received ${n}`);
   });
 }
 
 /** One coordinate: the two pixels around it, the weight of the second, and whether the value still changes there. */
 function between(at: number, length: number): { low: number; high: number; part: number; inside: boolean } {
-  const clamped = at < 0 ? 0 : at > length - 1 ? length - 1 : at;
+  const clamped = Math.min(Math.max(at, 0), length - 1); // NaN stays NaN
   const low = Number.isNaN(clamped) ? 0 : Math.floor(clamped);
   return { low, high: Math.min(low + 1, length - 1), part: clamped - low, inside: !(at < 0 || at > length - 1) };
 }
@@ -50,29 +52,32 @@ const sampleFwd = kernel<Sampling & { out: FloatArray }>('sample_bilinear_fwd', 
   }
 });
 
-const sampleBwd = kernel<Sampling & { dOut: FloatArray; dMap: FloatArray | undefined; dPosition: FloatArray | undefined }>('sample_bilinear_bwd', (p) => {
-  checkPoints(p);
-  const sums = new Float64Array(p.map.length);
-  for (let point = 0; point < p.points; point++) {
-    const { x, y, pixels, weights } = cornersOf(p, point);
-    let alongX = 0;
-    let alongY = 0;
-    for (let c = 0; c < p.channels; c++) {
-      const slope = p.dOut[point * p.channels + c] as number;
-      pixels.forEach((pixel, i) => {
-        (sums[pixel + c] as number) += slope * (weights[i] as number);
-      });
-      const [a, b, d, e] = pixels.map((pixel) => p.map[pixel + c] as number) as [number, number, number, number];
-      alongX += slope * ((1 - y.part) * (b - a) + y.part * (e - d));
-      alongY += slope * ((1 - x.part) * (d - a) + x.part * (e - b));
+const sampleBwd = kernel<Sampling & { dOut: FloatArray; dMap: FloatArray | undefined; dPosition: FloatArray | undefined }>(
+  'sample_bilinear_bwd',
+  (p) => {
+    checkPoints(p);
+    const sums = new Float64Array(p.map.length);
+    for (let point = 0; point < p.points; point++) {
+      const { x, y, pixels, weights } = cornersOf(p, point);
+      let alongX = 0;
+      let alongY = 0;
+      for (let c = 0; c < p.channels; c++) {
+        const slope = p.dOut[point * p.channels + c] as number;
+        pixels.forEach((pixel, i) => {
+          (sums[pixel + c] as number) += slope * (weights[i] as number);
+        });
+        const [a, b, d, e] = pixels.map((pixel) => p.map[pixel + c] as number) as [number, number, number, number];
+        alongX += slope * ((1 - y.part) * (b - a) + y.part * (e - d));
+        alongY += slope * ((1 - x.part) * (d - a) + x.part * (e - b));
+      }
+      if (p.dPosition) {
+        p.dPosition[2 * point] = x.inside ? alongX : 0;
+        p.dPosition[2 * point + 1] = y.inside ? alongY : 0;
+      }
     }
-    if (p.dPosition) {
-      p.dPosition[2 * point] = x.inside ? alongX : 0;
-      p.dPosition[2 * point + 1] = y.inside ? alongY : 0;
-    }
-  }
-  p.dMap?.set(sums);
-});
+    p.dMap?.set(sums);
+  },
+);
 
 /**
  * Values of feature maps at points, by bilinear interpolation between the four nearest pixels. Beyond the map its border continues
@@ -100,7 +105,16 @@ export function sampleBilinear(map: Tensor, position: Tensor, image: Tensor): Te
   requireShape('sampleBilinear', 'image', image, [points]);
   const dtype = requireSameDtype('sampleBilinear', map, position);
   const [batch, height, width, channels] = map.shape as [number, number, number, number];
-  const sampling = (): Sampling => ({ batch, height, width, channels, points, map: floats(map), position: floats(position), image: image.data as Int32Array });
+  const sampling = (): Sampling => ({
+    batch,
+    height,
+    width,
+    channels,
+    points,
+    map: floats(map),
+    position: floats(position),
+    image: image.data as Int32Array,
+  });
   const out = Tensor.empty([points, channels], dtype);
   sampleFwd({ ...sampling(), out: floats(out) });
   return record('sampleBilinear', [map, position], out, (dOut, [needsMap, needsPosition]) => {

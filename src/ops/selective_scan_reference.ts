@@ -2,7 +2,7 @@ import { UamError } from '../errors.js';
 import type { FloatArray } from '../tensor/arena.js';
 
 /** Tokens between two kept states, as in native/kernels/selective_scan.h. */
-export const SCAN_CHUNK = 32;
+export const SCAN_CHUNK = 64;
 
 interface ScanParams {
   tokens: number;

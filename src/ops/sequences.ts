@@ -12,7 +12,12 @@ export function offsetsOf(op: string, offsets: SequenceOffsets | undefined, toke
   const rising = list.every((at, s) => s === 0 || at >= (list[s - 1] as number));
   if (list.length === 0 || list[0] !== 0 || list.at(-1) !== tokens || !rising) {
     const received = list.length > 8 ? `${list.subarray(0, 8).join(', ')}, ...` : list.join(', ');
-    throw mismatch('UAM_ARGUMENT', `${op}: offsets`, `numbers that start at 0, never fall and end at ${tokens}, the number of tokens`, `[${received}]`);
+    throw mismatch(
+      'UAM_ARGUMENT',
+      `${op}: offsets`,
+      `numbers that start at 0, never fall and end at ${tokens}, the number of tokens`,
+      `[${received}]`,
+    );
   }
   return list;
 }

@@ -58,7 +58,12 @@ const softmaxBwd = kernel<SoftmaxBwdParams>('softmax_bwd', ({ out, dOut, dX, ...
 function along(op: string, x: Tensor, axis: number, logarithm: boolean): Tensor {
   requireTensor(op, 'x', x);
   const at = normalAxis(op, axis, x.shape.length);
-  const layout: Layout = { outer: sizeOf(x.shape.slice(0, at)), axis: x.shape[at] as number, inner: sizeOf(x.shape.slice(at + 1)), logarithm };
+  const layout: Layout = {
+    outer: sizeOf(x.shape.slice(0, at)),
+    axis: x.shape[at] as number,
+    inner: sizeOf(x.shape.slice(at + 1)),
+    logarithm,
+  };
   const out = Tensor.empty(x.shape, x.dtype);
   softmaxFwd({ ...layout, x: floats(x), out: floats(out) });
   return record(op, [x], out, (dOut) => {

@@ -95,7 +95,8 @@ function statesOf(p: SsdInputs, channel: Channel): Float64Array {
     const step = channel.step(i);
     const decay = Math.exp(step * (A[channel.head] as number));
     const input = step * (x[channel.inner(i)] as number);
-    for (let n = 0; n < state; n++) h[(i + 1) * state + n] = decay * (h[i * state + n] as number) + input * (B[channel.outer(i) + n] as number);
+    for (let n = 0; n < state; n++)
+      h[(i + 1) * state + n] = decay * (h[i * state + n] as number) + input * (B[channel.outer(i) + n] as number);
   }
   return h;
 }

@@ -60,8 +60,8 @@ const functions: readonly { name: string; f: (x: number) => number; slope: (x: n
   { name: 'tanh', f: Math.tanh, slope: (x) => 1 / Math.cosh(x) ** 2 },
   { name: 'sigmoid', f: logistic, slope: (x) => logistic(x) * logistic(-x) },
   { name: 'silu', f: (x) => x / (1 + Math.exp(-x)), slope: (x) => logistic(x) * (1 + x * logistic(-x)) },
-  { name: 'softplus', f: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), slope: logistic },
-  { name: 'relu', f: (x) => (x < 0 ? 0 : x), slope: (x) => (x > 0 ? 1 : x <= 0 ? 0 : x) },
+  { name: 'softplus', f: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), slope: (x) => (x === 0 ? 1 : logistic(x)) },
+  { name: 'relu', f: (x) => (x < 0 ? 0 : x), slope: (x) => (x > 0 ? 1 : Math.max(x, 0)) },
   {
     name: 'geluTanh',
     f: (x) => x * logistic(twiceU(x)),
@@ -123,7 +123,12 @@ export const sigmoid = (x: Tensor): Tensor => unary('sigmoid', x);
 /** x / (1 + e^-x), elementwise (Elfwing et al. 2018, "SiLU"); NaN at -Infinity, as the formula gives. @example silu(Tensor.from([-1, 1])); */
 export const silu = (x: Tensor): Tensor => unary('silu', x);
 
-/** log(1 + e^x), elementwise; stable for any x. @example softplus(Tensor.from([0])); */
+/**
+ * log(1 + e^x), elementwise; stable for any x. At exactly 0 the gradient is 1, as in the specification's vectors, which
+ * differentiate max(x, 0) + log1p(e^-|x|) term by term; the true derivative there is 1/2.
+ *
+ * @example softplus(Tensor.from([0]));
+ */
 export const softplus = (x: Tensor): Tensor => unary('softplus', x);
 
 /** max(x, 0), elementwise; its derivative at 0 is 0. @example relu(Tensor.from([-1, 1])); */

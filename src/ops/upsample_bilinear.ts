@@ -84,7 +84,8 @@ export function upsampleBilinear(x: Tensor, size: readonly [number, number], opt
   }
   const [batch, height, width, channels] = x.shape as [number, number, number, number];
   const [outHeight, outWidth] = size;
-  if (height === 0 || width === 0) throw new UamError('UAM_SHAPE', `upsampleBilinear: a ${height} x ${width} image has no pixels to interpolate`);
+  if (height === 0 || width === 0)
+    throw new UamError('UAM_SHAPE', `upsampleBilinear: a ${height} x ${width} image has no pixels to interpolate`);
   const resize: Resize = { batch, height, width, channels, outHeight, outWidth, alignCorners: options.alignCorners ?? false };
   const y = Tensor.empty([batch, outHeight, outWidth, channels], x.dtype);
   upsampleFwd({ ...resize, x: floats(x), y: floats(y) });

@@ -20,7 +20,9 @@ t.test('every width, length and number of channels around the vector and the gro
     for (const reverse of [false, true]) {
       for (const activation of ['none', 'silu'] as const) {
         for (const tokens of [1, 2, 3, 4, 5, 7, 9]) {
-          cases.push(conv(`width ${width}, ${tokens} tokens, ${activation}, reverse ${reverse}`, inputs(tokens, 5, width), { activation, reverse }));
+          cases.push(
+            conv(`width ${width}, ${tokens} tokens, ${activation}, reverse ${reverse}`, inputs(tokens, 5, width), { activation, reverse }),
+          );
         }
       }
     }
@@ -42,7 +44,10 @@ t.test('more tokens than a block, and than the stretch kept in the cache', async
       ]);
     }
   }
-  testOp(t, [conv('wider than a stretch', inputs(9, 5000, 4), { activation: 'silu' }), conv('no tokens', inputs(0, 5, 4), { activation: 'silu' })]);
+  testOp(t, [
+    conv('wider than a stretch', inputs(9, 5000, 4), { activation: 'silu' }),
+    conv('no tokens', inputs(0, 5, 4), { activation: 'silu' }),
+  ]);
 });
 
 t.test('gradients asked for one by one', async (t) => {
@@ -55,7 +60,9 @@ t.test('packed sequences give what each gives alone; empty ones are nothing', as
   for (const reverse of [false, true]) {
     const options = { bias, activation: 'silu', reverse } as const;
     const alone = concat(
-      Array.from({ length: 7 }, (_, s) => slice(x, [offsets[s] as number, 0], [offsets[s + 1] as number, 18])).map((part) => causalConv1d(part, weight, options)),
+      Array.from({ length: 7 }, (_, s) => slice(x, [offsets[s] as number, 0], [offsets[s + 1] as number, 18])).map((part) =>
+        causalConv1d(part, weight, options),
+      ),
     );
     const packed = causalConv1d(x, weight, { ...options, offsets });
     t.equal(relativeError(packed.data, alone.data), 0, `reverse ${reverse}`);
@@ -68,7 +75,8 @@ t.test('NaN and infinities go through as in the definition', async (t) => {
   for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
     const arrays = inputs(12, 9, 4);
     arrays.x.data[5 * 9 + 2] = bad;
-    for (const activation of ['none', 'silu'] as const) testOp(t, [conv(`${activation} ${bad}`, arrays, { activation }, { skipFiniteDifferences: true })]);
+    for (const activation of ['none', 'silu'] as const)
+      testOp(t, [conv(`${activation} ${bad}`, arrays, { activation }, { skipFiniteDifferences: true })]);
   }
 });
 
@@ -81,7 +89,10 @@ t.test('bad arguments are named', async (t) => {
   t.throws(() => causalConv1d(x, weight, { bias: Tensor.zeros([4]) }), { code: 'UAM_SHAPE', message: /bias/ });
   t.throws(() => causalConv1d(x, weight, { activation: 'relu' as 'silu' }), { code: 'UAM_ARGUMENT', message: /'none' or 'silu'/ });
   for (const offsets of [[0, 4], [1, 5], [0, 3, 2, 5], []]) {
-    t.throws(() => causalConv1d(x, weight, { offsets: Int32Array.from(offsets) }), { code: 'UAM_ARGUMENT', message: /offsets must be numbers that start at 0/ });
+    t.throws(() => causalConv1d(x, weight, { offsets: Int32Array.from(offsets) }), {
+      code: 'UAM_ARGUMENT',
+      message: /offsets must be numbers that start at 0/,
+    });
   }
   t.throws(() => causalConv1d(x, weight, { offsets: Tensor.zeros([2]) }), { code: 'UAM_DTYPE' });
   t.throws(() => causalConv1d(x, weight, { seqlens: 3 } as object), { code: 'UAM_ARGUMENT', message: /unknown option 'seqlens'/ });

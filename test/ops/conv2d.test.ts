@@ -49,13 +49,25 @@ t.test('every kernel size, stride, padding and dilation', async (t) => {
 
 t.test('channels around the vector width, as inputs and as outputs', async (t) => {
   const counts = [1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 49];
-  testOp(t, counts.map((inputs) => opCase({ x: [1, 3, 5, inputs], outputs: 3, kernel: 3, padding: 1 })));
-  testOp(t, counts.map((outputs) => opCase({ x: [1, 3, 5, 2], outputs, kernel: 3, padding: 1 })));
-  testOp(t, counts.map((outputs) => opCase({ x: [2, 3, 5, 6], outputs, kernel: 1 })));
+  testOp(
+    t,
+    counts.map((inputs) => opCase({ x: [1, 3, 5, inputs], outputs: 3, kernel: 3, padding: 1 })),
+  );
+  testOp(
+    t,
+    counts.map((outputs) => opCase({ x: [1, 3, 5, 2], outputs, kernel: 3, padding: 1 })),
+  );
+  testOp(
+    t,
+    counts.map((outputs) => opCase({ x: [2, 3, 5, 6], outputs, kernel: 1 })),
+  );
 });
 
 t.test('widths around the register tile', async (t) => {
-  testOp(t, [1, 2, 5, 6, 7, 11, 12, 13, 25].map((width) => opCase({ x: [1, 2, width, 3], outputs: 4, kernel: 3, padding: 1 })));
+  testOp(
+    t,
+    [1, 2, 5, 6, 7, 11, 12, 13, 25].map((width) => opCase({ x: [1, 2, width, 3], outputs: 4, kernel: 3, padding: 1 })),
+  );
 });
 
 t.test('images of one pixel, kernels larger than the image, empty batches', async (t) => {
@@ -108,7 +120,8 @@ t.test('the depthwise kernels agree with the dense ones', { skip: nativeRuntime(
   const x = randomTensor([2, 9, 12, channels], 5);
   const weight = randomTensor([channels, 3, 3, 1], 6);
   const dense = Tensor.zeros([channels, 3, 3, channels]);
-  for (let c = 0; c < channels; c++) for (let tap = 0; tap < 9; tap++) dense.data[(c * 9 + tap) * channels + c] = weight.data[c * 9 + tap] as number;
+  for (let c = 0; c < channels; c++)
+    for (let tap = 0; tap < 9; tap++) dense.data[(c * 9 + tap) * channels + c] = weight.data[c * 9 + tap] as number;
   onBackend({ name: 'cpu', backend: 'cpu' }, 2, () =>
     noGrad(() => {
       const options = { padding: 1, stride: 2 };
@@ -122,7 +135,9 @@ t.test('impossible shapes and options are refused with the reason', async (t) =>
   const x = randomTensor([1, 4, 4, 6], 1);
   const weight = randomTensor([4, 3, 3, 6], 2);
   const refused = (code: string, message: RegExp, run: () => unknown) => t.throws(run, { name: 'UamError', code, message });
-  refused('UAM_SHAPE', /kernel of height 3 .* does not fit an image of height 2 with padding 0/, () => conv2d(randomTensor([1, 2, 4, 6], 1), weight));
+  refused('UAM_SHAPE', /kernel of height 3 .* does not fit an image of height 2 with padding 0/, () =>
+    conv2d(randomTensor([1, 2, 4, 6], 1), weight),
+  );
   refused('UAM_SHAPE', /reaches over 5 with dilation 2/, () => conv2d(x, weight, { dilation: 2 }));
   refused('UAM_SHAPE', /weight must be \[outputs, kernelHeight, kernelWidth, 3\]/, () => conv2d(x, weight, { groups: 2 }));
   refused('UAM_SHAPE', /6 channels of x cannot be split into 4 groups/, () => conv2d(x, weight, { groups: 4 }));

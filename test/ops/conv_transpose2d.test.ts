@@ -42,8 +42,14 @@ t.test('kernels, strides, padding, output padding, dilation and groups', async (
 
 t.test('channels around the vector width', async (t) => {
   const counts = [1, 4, 7, 8, 9, 15, 16, 17, 32, 33];
-  testOp(t, counts.map((outputs) => opCase([1, 3, 4, 3], outputs, 2, { stride: 2 })));
-  testOp(t, counts.map((inputs) => opCase([1, 3, 4, inputs], 3, 3, { stride: 2, padding: 1, outputPadding: 1 })));
+  testOp(
+    t,
+    counts.map((outputs) => opCase([1, 3, 4, 3], outputs, 2, { stride: 2 })),
+  );
+  testOp(
+    t,
+    counts.map((inputs) => opCase([1, 3, 4, inputs], 3, 3, { stride: 2, padding: 1, outputPadding: 1 })),
+  );
 });
 
 t.test('one pixel, one row, an empty batch', async (t) => {
@@ -76,7 +82,10 @@ t.test('impossible shapes and options are refused with the reason', async (t) =>
   const x = randomTensor([1, 2, 2, 3], 1);
   const weight = randomTensor([3, 2, 2, 4], 2);
   t.throws(() => convTranspose2d(x, weight, { padding: 2 }), { code: 'UAM_SHAPE', message: /nothing is left of the output/ });
-  t.throws(() => convTranspose2d(x, weight, { outputPadding: 1 }), { code: 'UAM_ARGUMENT', message: /outputPadding 1 must be less than the stride 1/ });
+  t.throws(() => convTranspose2d(x, weight, { outputPadding: 1 }), {
+    code: 'UAM_ARGUMENT',
+    message: /outputPadding 1 must be less than the stride 1/,
+  });
   t.throws(() => convTranspose2d(randomTensor([1, 2, 2, 4], 1), weight), { code: 'UAM_SHAPE', message: /weight must be \[4, / });
   t.throws(() => convTranspose2d(x, weight, { bias: randomTensor([3], 1) }), { code: 'UAM_SHAPE', message: /bias must be \[4\]/ });
   t.throws(() => convTranspose2d(randomTensor([1, 0, 2, 3], 1), weight), { code: 'UAM_SHAPE' });

@@ -20,14 +20,29 @@ function opCase(shape: [number, number, number, number], kernel: number, options
 }
 
 t.test('channels around the vector width', async (t) => {
-  testOp(t, [1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 32, 33, 40].map((channels) => opCase([1, 5, 6, channels], 3, { padding: 1 })));
+  testOp(
+    t,
+    [1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 32, 33, 40].map((channels) => opCase([1, 5, 6, channels], 3, { padding: 1 })),
+  );
 });
 
 t.test('every kernel size, stride and dilation, and widths around the tile of targets', async (t) => {
-  testOp(t, [1, 2, 3, 4, 5, 7, 9].map((kernel) => opCase([1, 11, 21, 5], kernel, { padding: kernel >> 1 })));
-  testOp(t, [1, 2, 3, 4].map((stride) => opCase([1, 10, 13, 3], 3, { padding: 1, stride })));
-  testOp(t, [2, 3].map((dilation) => opCase([1, 10, 13, 3], 3, { padding: dilation, dilation })));
-  testOp(t, [1, 3, 8, 9, 10, 11, 18].map((width) => opCase([1, 3, width, 2], 7, { padding: 3 })));
+  testOp(
+    t,
+    [1, 2, 3, 4, 5, 7, 9].map((kernel) => opCase([1, 11, 21, 5], kernel, { padding: kernel >> 1 })),
+  );
+  testOp(
+    t,
+    [1, 2, 3, 4].map((stride) => opCase([1, 10, 13, 3], 3, { padding: 1, stride })),
+  );
+  testOp(
+    t,
+    [2, 3].map((dilation) => opCase([1, 10, 13, 3], 3, { padding: dilation, dilation })),
+  );
+  testOp(
+    t,
+    [1, 3, 8, 9, 10, 11, 18].map((width) => opCase([1, 3, width, 2], 7, { padding: 3 })),
+  );
   testOp(t, [opCase([1, 9, 9, 3], 2, { stride: 4 }), opCase([1, 9, 9, 3], 3, { stride: 2, dilation: 2, padding: 3 })]);
 });
 

@@ -7,23 +7,38 @@ function opCase(shape: number[], groups: number, affine = true, [low, high] = [-
   const channels = shape.at(-1) as number;
   return {
     name: `[${shape}] in ${groups} groups${affine ? '' : ', no weight'}`,
-    inputs: { x: randomTensor(shape, 1, low, high), ...(affine ? { weight: randomTensor([channels], 2), bias: randomTensor([channels], 3) } : {}) },
+    inputs: {
+      x: randomTensor(shape, 1, low, high),
+      ...(affine ? { weight: randomTensor([channels], 2), bias: randomTensor([channels], 3) } : {}),
+    },
     run: ({ x, weight, bias }) => groupNorm(x as Tensor, groups, { weight, bias }),
   };
 }
 
 t.test('groups of every size, instance and layer-like normalisation', async (t) => {
-  testOp(t, [1, 2, 3, 4, 6, 12].map((groups) => opCase([2, 5, 7, 12], groups)));
+  testOp(
+    t,
+    [1, 2, 3, 4, 6, 12].map((groups) => opCase([2, 5, 7, 12], groups)),
+  );
   testOp(t, [opCase([2, 9, 12], 3, false), opCase([3, 12], 3), opCase([2, 3, 2, 2, 4], 2)]);
 });
 
 t.test('channels around the vector width, pixels around the strip', async (t) => {
-  testOp(t, [1, 3, 4, 5, 8, 9, 15, 16, 17, 33].map((channels) => opCase([2, 11, channels], channels === 9 || channels === 33 ? 3 : 1)));
-  testOp(t, [1, 2, 127, 128, 129, 300].map((pixels) => opCase([2, pixels, 6], 2)));
+  testOp(
+    t,
+    [1, 3, 4, 5, 8, 9, 15, 16, 17, 33].map((channels) => opCase([2, 11, channels], channels === 9 || channels === 33 ? 3 : 1)),
+  );
+  testOp(
+    t,
+    [1, 2, 127, 128, 129, 300].map((pixels) => opCase([2, pixels, 6], 2)),
+  );
 });
 
 t.test('empty batches, no pixels, one element a group', async (t) => {
-  testOp(t, [opCase([0, 4, 4, 6], 2), opCase([2, 0, 6], 2)].map((made) => ({ ...made, skipFiniteDifferences: true })));
+  testOp(
+    t,
+    [opCase([0, 4, 4, 6], 2), opCase([2, 0, 6], 2)].map((made) => ({ ...made, skipFiniteDifferences: true })),
+  );
   // the gradient of a lone element is 0, made of terms near 1 / sqrt(eps) = 316: what is left is measured in units of 1e-6
   testOp(t, [{ ...opCase([1, 1, 4], 4), skipFiniteDifferences: true, gradTolerance: 50 }]);
 });

@@ -39,7 +39,9 @@ t.test('a mean far larger than the spread, and rows whose sums overflow float32'
     ['large mean', shifted, 2e-6],
     ['huge', huge, 2e-6],
   ] as const) {
-    const expected = onBackend({ name: 'oracle', backend: 'reference' }, 1, () => layerNorm(Tensor.from(Float64Array.from(data), [4, 100])).data.slice());
+    const expected = onBackend({ name: 'oracle', backend: 'reference' }, 1, () =>
+      layerNorm(Tensor.from(Float64Array.from(data), [4, 100])).data.slice(),
+    );
     for (const backend of testBackends()) {
       const actual = onBackend(backend, 1, () => noGrad(() => layerNorm(Tensor.from(data, [4, 100]))).data);
       t.ok(relativeError(actual, expected) < tolerance, `${name} on ${backend.name}`);
@@ -49,7 +51,9 @@ t.test('a mean far larger than the spread, and rows whose sums overflow float32'
 
 t.test('the gradient of a row with a large mean', async (t) => {
   const data = Float32Array.from(randomTensor([4, 100], 6).data, (v) => 20000 + v);
-  testOp(t, [{ name: 'large mean', inputs: { x: Tensor.from(data, [4, 100]), weight: randomTensor([100], 7) }, run, skipFiniteDifferences: true }]);
+  testOp(t, [
+    { name: 'large mean', inputs: { x: Tensor.from(data, [4, 100]), weight: randomTensor([100], 7) }, run, skipFiniteDifferences: true },
+  ]);
 });
 
 t.test('NaN and infinities stay in their row', async (t) => {
@@ -62,7 +66,10 @@ t.test('NaN and infinities stay in their row', async (t) => {
 
 t.test('bad arguments are named', async (t) => {
   const x = Tensor.zeros([2, 3]);
-  t.throws(() => layerNorm(x, { weight: Tensor.zeros([4]) }), { code: 'UAM_SHAPE', message: /layerNorm: weight must be \[3\], received \[4\]/ });
+  t.throws(() => layerNorm(x, { weight: Tensor.zeros([4]) }), {
+    code: 'UAM_SHAPE',
+    message: /layerNorm: weight must be \[3\], received \[4\]/,
+  });
   t.throws(() => layerNorm(x, { bias: Tensor.zeros([3, 1]) }), { code: 'UAM_SHAPE', message: /bias/ });
   t.throws(() => layerNorm(Tensor.from(1, [])), { code: 'UAM_SHAPE' });
   t.throws(() => layerNorm(x, { eps: -1 }), { code: 'UAM_ARGUMENT', message: /eps/ });

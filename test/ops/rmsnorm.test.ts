@@ -17,8 +17,12 @@ t.test('every width around the vector, and rows around the block', async (t) => 
   const widths = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 257];
   testOp(t, [
     // one number comes out as its sign: its gradient is what cancellation leaves
-    ...widths.map((width): OpCase => ({ name: `width ${width}`, inputs: weighted(3, width), run, gradTolerance: width === 1 ? 1e-2 : 5e-6 })),
-    ...widths.slice(1).map((width): OpCase => ({ name: `residual and gate, width ${width}`, inputs: everything(3, width), run: runResidual })),
+    ...widths.map(
+      (width): OpCase => ({ name: `width ${width}`, inputs: weighted(3, width), run, gradTolerance: width === 1 ? 1e-2 : 5e-6 }),
+    ),
+    ...widths
+      .slice(1)
+      .map((width): OpCase => ({ name: `residual and gate, width ${width}`, inputs: everything(3, width), run: runResidual })),
     { name: 'one row longer than a chunk of the sums', inputs: everything(1, 4099), run: runResidual },
     ...[1, 31, 32, 33, 1023, 1024, 1025].map((rows): OpCase => ({ name: `${rows} rows`, inputs: everything(rows, 16), run: runResidual })),
     { name: 'no rows', inputs: everything(0, 5), run: runResidual },
@@ -34,7 +38,10 @@ t.test('every width around the vector, and rows around the block', async (t) => 
 
 t.test('values whose squares overflow or vanish in float32', async (t) => {
   for (const scale of [1e25, 1e-25]) {
-    const x = Tensor.from(Float32Array.from(randomTensor([3, 40], 6).data, (v) => v * scale), [3, 40]);
+    const x = Tensor.from(
+      Float32Array.from(randomTensor([3, 40], 6).data, (v) => v * scale),
+      [3, 40],
+    );
     testOp(t, [{ name: `${scale}`, inputs: { x }, run: ({ x }) => rmsNorm(x as Tensor, { eps: 0 }), wrt: [] }]);
   }
 });
@@ -51,7 +58,10 @@ t.test('NaN and infinities go through as in the definition', async (t) => {
 
 t.test('bad arguments are named', async (t) => {
   const x = Tensor.zeros([2, 3]);
-  t.throws(() => rmsNorm(x, { weight: Tensor.zeros([2]) }), { code: 'UAM_SHAPE', message: /rmsNorm: weight must be \[3\], received \[2\]/ });
+  t.throws(() => rmsNorm(x, { weight: Tensor.zeros([2]) }), {
+    code: 'UAM_SHAPE',
+    message: /rmsNorm: weight must be \[3\], received \[2\]/,
+  });
   t.throws(() => rmsNorm(x, { z: Tensor.zeros([3]) }), { code: 'UAM_SHAPE', message: /z must be \[2, 3\]/ });
   t.throws(() => addRmsNorm(x, Tensor.zeros([3, 2])), { code: 'UAM_SHAPE', message: /addRmsNorm: residual/ });
   t.throws(() => addRmsNorm(x, undefined as unknown as Tensor), { code: 'UAM_ARGUMENT', message: /residual/ });

@@ -67,7 +67,7 @@ t.test('every state size with every dim, across a chunk boundary', async (t) => 
     t,
     states.flatMap((state) =>
       dimensions.map((dim) =>
-        scanCase(`dim ${dim}, state ${state}`, { dim, state, offsets: [0, 33] }, { deltaSoftplus: true }, { skipFiniteDifferences: true }),
+        scanCase(`dim ${dim}, state ${state}`, { dim, state, offsets: [0, 70] }, { deltaSoftplus: true }, { skipFiniteDifferences: true }),
       ),
     ),
   );
@@ -256,7 +256,7 @@ t.test('the kernel refuses checkpoints that do not fit the offsets', { skip: !na
   const { kernelTable } = await import('../../src/native/device.js');
   const kernel = kernelTable('cpu')?.selective_scan_fwd as (params: object) => void;
   const f = (n: number) => new Float32Array(n);
-  const params = { tokens: 33, dim: 2, state: 1, groups: 1, chunks: 2, offsets: Int32Array.of(0, 33), u: f(66), delta: f(66), A: f(2), B: f(33), C: f(33), out: f(66) };
+  const params = { tokens: 65, dim: 2, state: 1, groups: 1, chunks: 2, offsets: Int32Array.of(0, 65), u: f(130), delta: f(130), A: f(2), B: f(65), C: f(65), out: f(130) };
   kernel({ ...params, checkpoints: f(4) });
   t.throws(() => kernel({ ...params, chunks: 1, checkpoints: f(2) }), { code: 'UAM_SHAPE', message: /chunks must be 2/ });
   t.throws(() => kernel({ ...params, groups: 0, B: f(0), C: f(0) }), { code: 'UAM_SHAPE', message: /groups must divide dim 2/ });

@@ -12,7 +12,9 @@ function cases(label: string, inputs: OpCase['inputs'], axis: number, rest: Part
 t.test('every length around the vector', async (t) => {
   const lengths = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 1000];
   testOp(t, [
-    ...lengths.flatMap((n) => cases(`last axis of ${n}`, { x: randomTensor([3, n], n, -4, 4) }, -1, n === 1 ? { skipFiniteDifferences: true } : {})),
+    ...lengths.flatMap((n) =>
+      cases(`last axis of ${n}`, { x: randomTensor([3, n], n, -4, 4) }, -1, n === 1 ? { skipFiniteDifferences: true } : {}),
+    ),
     ...lengths.flatMap((n) => cases(`axis of 5, inner ${n}`, { x: randomTensor([2, 5, n], n, -4, 4) }, 1)),
     ...cases('first axis, longer than a block of the sums', { x: randomTensor([700, 3], 1, -4, 4) }, 0),
     ...cases('one long row', { x: randomTensor([9000], 1, -4, 4) }, 0),

@@ -2,7 +2,7 @@ import t from 'tap';
 import { noGrad, type SsdOptions, slice, ssd, Tensor } from '../../src/index.js';
 import { relativeError } from '../support/near.js';
 import { randomTensor } from '../support/random.js';
-import { type OpCase, testOp, type Tensors } from '../support/spec.js';
+import { type OpCase, type Tensors, testOp } from '../support/spec.js';
 
 interface Sizes {
   tokens: number;
@@ -119,13 +119,22 @@ t.test('NaN and infinities go through as in the definition', async (t) => {
 
 t.test('bad arguments are named', async (t) => {
   const good = required({ tokens: 5, heads: 4 });
-  const bad = (change: Tensors, options: SsdOptions = {}) => () => call({ ...good, ...change }, options);
+  const bad =
+    (change: Tensors, options: SsdOptions = {}) =>
+    () =>
+      call({ ...good, ...change }, options);
   t.throws(bad({ x: Tensor.zeros([5, 4]) }), { code: 'UAM_SHAPE', message: /ssd: x must be \[tokens, heads, headDim\]/ });
   t.throws(bad({ dt: Tensor.zeros([5, 3]) }), { code: 'UAM_SHAPE', message: /ssd: dt must be \[5, 4\]/ });
   t.throws(bad({ A: Tensor.zeros([4, 2]) }), { code: 'UAM_SHAPE', message: /ssd: A must be \[4\]/ });
   t.throws(bad({ C: Tensor.zeros([5, 2, 4]) }), { code: 'UAM_SHAPE', message: /ssd: C must be \[5, 1, 4\]/ });
-  t.throws(bad({ B: Tensor.zeros([5, 3, 4]), C: Tensor.zeros([5, 3, 4]) }), { code: 'UAM_SHAPE', message: /groups must be a divisor of the 4 heads/ });
-  t.throws(bad({ h0: Tensor.zeros([1, 4, 3, 4]) }, { offsets: Int32Array.of(0, 2, 5) }), { code: 'UAM_SHAPE', message: /h0 must be \[2, 4, 3, 4\]/ });
+  t.throws(bad({ B: Tensor.zeros([5, 3, 4]), C: Tensor.zeros([5, 3, 4]) }), {
+    code: 'UAM_SHAPE',
+    message: /groups must be a divisor of the 4 heads/,
+  });
+  t.throws(bad({ h0: Tensor.zeros([1, 4, 3, 4]) }, { offsets: Int32Array.of(0, 2, 5) }), {
+    code: 'UAM_SHAPE',
+    message: /h0 must be \[2, 4, 3, 4\]/,
+  });
   t.throws(bad({}, { offsets: Int32Array.of(0, 6) }), { code: 'UAM_ARGUMENT', message: /offsets/ });
   t.throws(bad({}, { softplus: true } as SsdOptions), { code: 'UAM_ARGUMENT', message: /unknown option 'softplus'/ });
 });

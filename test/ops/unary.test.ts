@@ -30,7 +30,9 @@ t.test('every length around the vector and the block size', async (t) => {
     const chosen = name === 'silu' ? lengths : [0, 1, 5, 17, 33];
     testOp(
       t,
-      chosen.map((n): OpCase => ({ name: `${name}, n = ${n}`, inputs: { x: randomTensor([n], n + 1, low, high) }, run: ({ x }) => op(x as Tensor) })),
+      chosen.map(
+        (n): OpCase => ({ name: `${name}, n = ${n}`, inputs: { x: randomTensor([n], n + 1, low, high) }, run: ({ x }) => op(x as Tensor) }),
+      ),
     );
   }
 });

@@ -22,11 +22,18 @@ t.test('any size to any size, both conventions', async (t) => {
     [2, 2, 2, 2],
     [30, 3, 7, 29],
   ];
-  for (const alignCorners of [false, true]) testOp(t, pairs.map(([h, w, oh, ow]) => opCase([2, h, w, 3], [oh, ow], alignCorners)));
+  for (const alignCorners of [false, true])
+    testOp(
+      t,
+      pairs.map(([h, w, oh, ow]) => opCase([2, h, w, 3], [oh, ow], alignCorners)),
+    );
 });
 
 t.test('channels around the vector width', async (t) => {
-  testOp(t, [0, 1, 3, 4, 5, 8, 9, 15, 16, 17, 33].map((channels) => opCase([1, 3, 4, channels], [5, 7], false)));
+  testOp(
+    t,
+    [0, 1, 3, 4, 5, 8, 9, 15, 16, 17, 33].map((channels) => opCase([1, 3, 4, channels], [5, 7], false)),
+  );
 });
 
 t.test('an empty batch, and many rows', async (t) => {

@@ -29,7 +29,9 @@ export function runChild(program: string, env: Record<string, string | undefined
 
 /** Runs an ES module's text as it is. */
 export function runModule(text: string, env: Record<string, string | undefined> = {}, flags: string[] = []): ChildResult {
-  const { status, signal, stdout, stderr } = spawnSync(process.execPath, [...flags, '--input-type=module', '--eval', text], {
+  // tap gives every child its own hooks through NODE_OPTIONS, at a price that each worker thread pays again: taken out here.
+  const command = ['-u', 'NODE_OPTIONS', process.execPath, ...flags, '--input-type=module', '--eval', text];
+  const { status, signal, stdout, stderr } = spawnSync('env', command, {
     cwd: packageRoot(),
     env: { ...process.env, ...env },
     encoding: 'utf8',
