@@ -6,15 +6,17 @@
 #include <algorithm>
 #include <utility>
 
-#include "params.h"
 #include "parallel.h"
+#include "params.h"
 #include "scratch.h"
 #define UAM_SIMD_FILE "gemm_core.cpp"
 #include "simd.h"
+
 #include "activation_loops.h"
-#include "gemm_tile.h"
-#include "gemm_pack.h"
 #include "gemm_dot.h"
+#include "gemm_tile.h"
+
+#include "gemm_pack.h"  // after gemm_tile.h: it packs for tiles
 
 namespace uam::cpu::UAM_ISA {
 

@@ -30,8 +30,8 @@ struct Gemm {
   Operand b;  // stored [k, n], or [n, k] when transposed
   float* c = nullptr;
   int64_t ldc = 0;
-  const float* bias = nullptr;     // [n]; not together with accumulate
-  bool accumulate = false;         // c += instead of c =; not together with bias or activation
+  const float* bias = nullptr;  // [n]; not together with accumulate
+  bool accumulate = false;      // c += instead of c =; not together with bias or activation
   Activation activation = Activation::none;
   float* pre_activation = nullptr;  // [m, n] with leading dimension ldc: op(a) op(b) + bias, kept for the backward pass
 };

@@ -11,9 +11,9 @@ inline constexpr int kTileRows = 6;
 inline constexpr int kTileColumns = 2 * W;
 
 struct TileCall {
-  const float* a;     // element (i, k) is a[i * a_ld + k] by rows, a[i + k * a_ld] by columns
+  const float* a;  // element (i, k) is a[i * a_ld + k] by rows, a[i + k * a_ld] by columns
   int64_t a_ld;
-  const float* b;     // element (k, j) is b[k * b_ld + j], readable up to the tile's full width
+  const float* b;  // element (k, j) is b[k * b_ld + j], readable up to the tile's full width
   int64_t b_ld;
   int64_t depth;
   const float* init;  // where the sums begin: row i at init + i * init_ld; null: at zero

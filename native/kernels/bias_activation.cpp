@@ -8,6 +8,7 @@
 #include "scratch.h"
 #define UAM_SIMD_FILE "kernels/bias_activation.cpp"
 #include "simd.h"
+
 #include "activation_loops.h"
 
 namespace uam::cpu::UAM_ISA {
@@ -47,7 +48,7 @@ void walk_rows(const BiasActivationBwd& p, int64_t begin, int64_t end, float* su
 namespace uam::cpu {
 
 static constexpr int64_t kTaskElements = 1 << 15;
-static constexpr int64_t kMostRows = 256;  // summed in float32 before double takes over
+static constexpr int64_t kMostRows = 256;   // summed in float32 before double takes over
 static constexpr int64_t kSumColumns = 64;  // of one task of the final sum
 
 void bias_activation_bwd(const BiasActivationBwd& p) {
@@ -67,8 +68,7 @@ void bias_activation_bwd(const BiasActivationBwd& p) {
   float* partial = p.d_bias ? scratch.take<float>(pieces * n) : nullptr;
   const auto walk = UAM_BEST(walk_rows);
   parallel_for(pieces, std::max<int64_t>(1, kTaskElements / std::max<int64_t>(1, piece_rows * n)), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      walk(p, piece_begin[size_t(i)], piece_begin[size_t(i) + 1], partial ? partial + i * n : nullptr);
+    for (int64_t i = begin; i < end; ++i) walk(p, piece_begin[size_t(i)], piece_begin[size_t(i) + 1], partial ? partial + i * n : nullptr);
   });
   if (!p.d_bias) return;
   parallel_for(n, kSumColumns, [&](int64_t begin, int64_t end) {

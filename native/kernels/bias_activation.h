@@ -12,11 +12,11 @@ namespace uam {
 struct BiasActivationBwd {
   Activation activation;
   int64_t rows, columns;
-  Offsets offsets;        // of rows, sequences + 1
-  In<float> dy;           // [rows, columns]
-  In<float> pre;          // [rows, columns]; needed where there is an activation
-  Out<float> d_pre;       // [rows, columns]
-  Out<float> d_bias;      // [sequences, columns]
+  Offsets offsets;    // of rows, sequences + 1
+  In<float> dy;       // [rows, columns]
+  In<float> pre;      // [rows, columns]; needed where there is an activation
+  Out<float> d_pre;   // [rows, columns]
+  Out<float> d_bias;  // [sequences, columns]
   template <class V> void fields(V&& v) {
     v.choice("activation", activation, int(Activation::count));
     v.dim("rows", rows);

@@ -32,7 +32,8 @@ static Gemm product(const GemmParams& p, int64_t i) {
 void gemm(const GemmParams& p) {
   for (int64_t operand : {p.a_batch, p.b_batch})
     if (operand != 1 && operand != p.batch)
-      throw KernelError("UAM_SHAPE", "aBatch and bBatch must be 1 or batch (" + std::to_string(p.batch) + "), received " + std::to_string(operand));
+      throw KernelError("UAM_SHAPE",
+                        "aBatch and bBatch must be 1 or batch (" + std::to_string(p.batch) + "), received " + std::to_string(operand));
   const int64_t work = p.m * p.n * std::max<int64_t>(p.k, 1);
   if (work >= kOwnThread) {
     for (int64_t i = 0; i < p.batch; ++i) gemm(product(p, i));

@@ -14,7 +14,7 @@ const twiceUSlope = (x: number) => 2 * Math.sqrt(2 / Math.PI) * (1 + 3 * 0.04471
 /** In the order of `Activation` in native/activation.h. */
 const functions = {
   none: { f: (x) => x, slope: () => 1 },
-  relu: { f: (x) => (x < 0 ? 0 : x), slope: (x) => (x > 0 ? 1 : 0 * x) },
+  relu: { f: (x) => Math.max(0, x), slope: (x) => (x > 0 ? 1 : 0 * x) },
   sigmoid: { f: logistic, slope: (x) => logistic(x) * logistic(-x) },
   tanh: { f: Math.tanh, slope: (x) => 1 - Math.tanh(x) ** 2 },
   silu: { f: (x) => x / (1 + Math.exp(-x)), slope: (x) => logistic(x) * (1 + x * logistic(-x)) },

@@ -1,4 +1,3 @@
-import { mismatch } from '../errors.js';
 import { kernel } from '../native/call.js';
 import type { FloatArray } from '../tensor/arena.js';
 import { record } from '../tensor/autograd.js';
@@ -7,6 +6,7 @@ import { Tensor } from '../tensor/tensor.js';
 import { type Activation, activationFunction, activationIndex } from './activation.js';
 import { biasActivationGradients } from './bias_activation.js';
 import { floats, gradientOf, optionalFloats, requireOptions, requireSameDtype, requireShape, requireTensor } from './check.js';
+import { offsetsOf } from './sequences.js';
 
 interface Layout {
   rows: number;
@@ -111,9 +111,8 @@ export function groupedLinear(
   const [groups, outputs] = weight.shape as [number, number];
   if (bias) requireShape('groupedLinear', 'bias', bias, [groups, outputs]);
   requireShape('groupedLinear', 'offsets', offsets, [groups + 1]);
-  requireOffsets(offsets.data as Int32Array, rows);
 
-  const layout: Layout = { rows, inputs, outputs, offsets: offsets.data as Int32Array };
+  const layout: Layout = { rows, inputs, outputs, offsets: offsetsOf('groupedLinear', offsets, rows) };
   const activation = activationIndex('groupedLinear', options.activation ?? 'none');
   const y = Tensor.empty([rows, outputs], dtype);
   const keeps = activation !== 0 && context.recording && [x, weight, bias].some((tensor) => tensor?.node);
@@ -147,16 +146,4 @@ export function groupedLinear(
     }
     return [dx, dWeight, dBias];
   });
-}
-
-function requireOffsets(offsets: Int32Array, rows: number): void {
-  const rising = offsets.every((at, group) => group === 0 || at >= (offsets[group - 1] as number));
-  if (offsets[0] !== 0 || offsets.at(-1) !== rows || !rising) {
-    throw mismatch(
-      'UAM_ARGUMENT',
-      'groupedLinear: offsets',
-      `numbers that start at 0, never fall and end at ${rows}`,
-      `[${offsets.subarray(0, 8).join(', ')}]`,
-    );
-  }
 }

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { gemm, type GemmParams } from '../../src/ops/gemm.js';
+import { type GemmParams, gemm } from '../../src/ops/gemm.js';
 import { onBackend, testBackends } from '../support/backends.js';
 import { relativeError, sameBits } from '../support/near.js';
 import { randomTensor } from '../support/random.js';
