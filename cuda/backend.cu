@@ -42,8 +42,8 @@ std::string cuda_status() {
   cudaError_t status = cudaGetDevice(&device);
   if (status == cudaSuccess) status = cudaGetDeviceProperties(&card, device);
   if (status != cudaSuccess) return std::string("no CUDA device: ") + cudaGetErrorString(status) + " (" + cudaGetErrorName(status) + ")";
-  return std::string("ready: ") + card.name + ", compute capability " + std::to_string(card.major) + "." + std::to_string(card.minor) + ", " +
-         std::to_string(card.totalGlobalMem >> 20) + " MiB";
+  return std::string("ready: ") + card.name + ", compute capability " + std::to_string(card.major) + "." + std::to_string(card.minor) +
+         ", " + std::to_string(card.totalGlobalMem >> 20) + " MiB";
 }
 
 }  // namespace uam

@@ -18,14 +18,18 @@ inline int64_t rows_per_block(int64_t rows, int64_t width) {
 class ColumnSums {
  public:
   ColumnSums(int64_t rows, int64_t rows_per_block, int64_t columns)
-      : per_block_(rows_per_block), blocks_((rows + rows_per_block - 1) / rows_per_block), columns_(columns),
+      : per_block_(rows_per_block),
+        blocks_((rows + rows_per_block - 1) / rows_per_block),
+        columns_(columns),
         totals_(memory_.take<double>(blocks_ * columns)) {}
 
   // One block's sums. fresh() is float32 room for `columns` sums, zero at first; call next_row() after every row added.
   class Block {
    public:
     Block(const ColumnSums& sums, int64_t first_row)
-        : columns_(sums.columns_), total_(sums.totals_ + first_row / sums.per_block_ * sums.columns_), fresh_(memory_.take<float>(columns_)) {
+        : columns_(sums.columns_),
+          total_(sums.totals_ + first_row / sums.per_block_ * sums.columns_),
+          fresh_(memory_.take<float>(columns_)) {
       for (int64_t c = 0; c < columns_; ++c) total_[c] = 0, fresh_[c] = 0;
     }
     ~Block() { flush(); }

@@ -17,9 +17,7 @@ Isa best_isa() {
   return Isa::baseline;
 }
 
-const char* isa_name(Isa isa) {
-  return isa == Isa::avx512 ? "avx512" : isa == Isa::avx2 ? "avx2" : "baseline";
-}
+const char* isa_name(Isa isa) { return isa == Isa::avx512 ? "avx512" : isa == Isa::avx2 ? "avx2" : "baseline"; }
 
 static Isa parse(const std::string& name) {
   for (Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512}) {

@@ -38,7 +38,8 @@ struct Job {
       const int64_t block = next.fetch_add(1, std::memory_order_relaxed);
       if (block >= blocks) return;
       try {
-        if (cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED) != 0) throw KernelError("UAM_ABORTED", "the call was aborted by its signal");
+        if (cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED) != 0)
+          throw KernelError("UAM_ABORTED", "the call was aborted by its signal");
         fn(context, block * grain, std::min(n, (block + 1) * grain));
       } catch (...) {
         fail(std::current_exception());

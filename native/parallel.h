@@ -38,8 +38,9 @@ void parallel_blocks(int64_t n, int64_t grain, BlockFn fn, void* context);
 
 template <class F> void parallel_for(int64_t n, int64_t grain, F&& body) {
   using Body = std::remove_reference_t<F>;
-  parallel_blocks(n, grain, [](void* context, int64_t begin, int64_t end) { (*static_cast<Body*>(context))(begin, end); },
-                  const_cast<void*>(static_cast<const void*>(&body)));
+  parallel_blocks(
+      n, grain, [](void* context, int64_t begin, int64_t end) { (*static_cast<Body*>(context))(begin, end); },
+      const_cast<void*>(static_cast<const void*>(&body)));
 }
 
 }  // namespace uam

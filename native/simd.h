@@ -40,10 +40,8 @@
 #undef UAM_ISA
 #undef UAM_ISA_LEVEL
 #pragma GCC pop_options
-#define UAM_BEST(f)                                                \
-  (::uam::current_isa() == ::uam::Isa::avx512 ? &avx512::f         \
-   : ::uam::current_isa() == ::uam::Isa::avx2 ? &avx2::f           \
-                                              : &baseline::f)
+#define UAM_BEST(f) \
+  (::uam::current_isa() == ::uam::Isa::avx512 ? &avx512::f : ::uam::current_isa() == ::uam::Isa::avx2 ? &avx2::f : &baseline::f)
 #else
 #define UAM_BEST(f) (&baseline::f)
 #endif

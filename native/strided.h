@@ -18,11 +18,13 @@ template <int operands> struct Walk {
   int64_t strides[operands][kMaxRank] = {};
 
   explicit Walk(const In<int32_t>& shape_in) {
-    if (shape_in.size > kMaxRank) throw KernelError("UAM_SHAPE", "at most 8 axes are supported after merging, received " + std::to_string(shape_in.size));
+    if (shape_in.size > kMaxRank)
+      throw KernelError("UAM_SHAPE", "at most 8 axes are supported after merging, received " + std::to_string(shape_in.size));
     rank = int(shape_in.size);
     for (int axis = 0; axis < rank; ++axis) {
       shape[axis] = shape_in.data[axis];
-      if (shape[axis] < 0 || __builtin_mul_overflow(n, shape[axis], &n)) throw KernelError("UAM_SHAPE", "shape must hold integers >= 0 whose product fits");
+      if (shape[axis] < 0 || __builtin_mul_overflow(n, shape[axis], &n))
+        throw KernelError("UAM_SHAPE", "shape must hold integers >= 0 whose product fits");
     }
   }
 
@@ -34,7 +36,8 @@ template <int operands> struct Walk {
       (stride < 0 ? lowest : highest) += stride * std::max<int64_t>(shape[axis] - 1, 0);
     }
     if (n > 0 && (lowest < 0 || highest >= size))
-      throw KernelError("UAM_SHAPE", "strides reach elements " + std::to_string(lowest) + " to " + std::to_string(highest) + " of an array of " + std::to_string(size));
+      throw KernelError("UAM_SHAPE", "strides reach elements " + std::to_string(lowest) + " to " + std::to_string(highest) +
+                                         " of an array of " + std::to_string(size));
   }
 
   int64_t inner() const { return rank ? shape[rank - 1] : 1; }

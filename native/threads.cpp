@@ -37,9 +37,7 @@ int from_affinity() {
   return int(std::max(1u, std::thread::hardware_concurrency()));
 }
 
-int whole_cpus(double quota, double period) {
-  return quota > 0 && period > 0 ? std::max(1, int(std::ceil(quota / period))) : kNoLimit;
-}
+int whole_cpus(double quota, double period) { return quota > 0 && period > 0 ? std::max(1, int(std::ceil(quota / period))) : kNoLimit; }
 
 // cgroup v2: cpu.max is "<quota|max> <period>"; every group on the way to the root may limit us.
 int from_cgroup_v2(const std::string& group) {

@@ -44,8 +44,16 @@ UAM_INLINE vf load(const float* p) { return *p; }
 UAM_INLINE void store(float* p, vf v) { *p = v; }
 UAM_INLINE vi loadi(const int32_t* p) { return *p; }
 UAM_INLINE void storei(int32_t* p, vi v) { *p = v; }
-UAM_INLINE vi bits(vf v) { vi i; std::memcpy(&i, &v, 4); return i; }
-UAM_INLINE vf floats(vi v) { vf f; std::memcpy(&f, &v, 4); return f; }
+UAM_INLINE vi bits(vf v) {
+  vi i;
+  std::memcpy(&i, &v, 4);
+  return i;
+}
+UAM_INLINE vf floats(vi v) {
+  vf f;
+  std::memcpy(&f, &v, 4);
+  return f;
+}
 UAM_INLINE vf select(bool mask, vf yes, vf no) { return mask ? yes : no; }
 UAM_INLINE vf to_float(vi v) { return float(v); }
 UAM_INLINE vi to_int(vf v) { return int32_t(v); }

@@ -12,10 +12,12 @@ const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(
 
 /** The code of every @example in a docstring, and the name of what the docstring stands before. */
 function examplesIn(text: string): { name: string; code: string }[] {
-  return [...text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*?)\*\/\s*export (?:async )?(?:function|const|class) (\w+)/g)].flatMap(([, comment = '', name = '']) => {
-    const [, code] = comment.split('@example');
-    return code === undefined ? [] : [{ name, code: code.replace(/^\s*\* ?/gm, '') }];
-  });
+  return [...text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*?)\*\/\s*export (?:async )?(?:function|const|class) (\w+)/g)].flatMap(
+    ([, comment = '', name = '']) => {
+      const [, code] = comment.split('@example');
+      return code === undefined ? [] : [{ name, code: code.replace(/^\s*\* ?/gm, '') }];
+    },
+  );
 }
 
 const documented = new Set<string>();

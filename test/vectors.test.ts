@@ -10,7 +10,9 @@ const folder = join(packageRoot(), '..', 'shared', 'vectors', 'ops');
 
 function runAll(t: Tap, vectors: VectorFolder): void {
   for (const backend of testBackends()) {
-    const failures = onBackend(backend, 2, () => vectors.cases.map((vectorCase) => runCase(vectors, vectorCase)).filter((result) => !result.passed));
+    const failures = onBackend(backend, 2, () =>
+      vectors.cases.map((vectorCase) => runCase(vectors, vectorCase)).filter((result) => !result.passed),
+    );
     t.same(
       failures.map(({ id, message }) => `${id}: ${message}`),
       [],
@@ -23,8 +25,10 @@ type Tap = typeof t;
 
 t.test('the vectors in test/fixtures, on every backend and instruction set', async (t) => runAll(t as Tap, openFixture(fixture)));
 
-t.test('the whole vectors', { skip: existsSync(folder) ? false : '../shared/vectors/ops is absent: only the fixtures were run' }, async (t) =>
-  runAll(t as Tap, openFolder(folder)),
+t.test(
+  'the whole vectors',
+  { skip: existsSync(folder) ? false : '../shared/vectors/ops is absent: only the fixtures were run' },
+  async (t) => runAll(t as Tap, openFolder(folder)),
 );
 
 t.test('an unknown op fails, and so does a wrong number', async (t) => {
@@ -33,5 +37,10 @@ t.test('an unknown op fails, and so does a wrong number', async (t) => {
   if (!first) throw new Error('the fixture has no silu case');
   t.notOk(runCase(vectors, { ...first, op: 'no such op' }).passed);
   t.notOk(runCase(vectors, { ...first, op: 'sigmoid' }).passed);
-  t.notOk(runCase({ ...vectors, read: (entry) => ({ ...vectors.read(entry), data: vectors.read(entry).data.map((v) => v + 1e-4) as Float32Array }) }, first).passed);
+  t.notOk(
+    runCase(
+      { ...vectors, read: (entry) => ({ ...vectors.read(entry), data: vectors.read(entry).data.map((v) => v + 1e-4) as Float32Array }) },
+      first,
+    ).passed,
+  );
 });

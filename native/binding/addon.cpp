@@ -9,10 +9,10 @@ namespace uam::binding {
 
 static Napi::Object kernels(Napi::Env env, const Backend& backend) {
   auto table = Napi::Object::New(env), asynchronous = Napi::Object::New(env);
-#define UAM_KERNEL(name, Params, ON_CPU, ON_CUDA)                        \
-  if (backend.name) {                                                    \
-    table.Set(#name, sync<Params>(env, #name, backend.name));            \
-    asynchronous.Set(#name, async<Params>(env, #name, backend.name));    \
+#define UAM_KERNEL(name, Params, ON_CPU, ON_CUDA)                     \
+  if (backend.name) {                                                 \
+    table.Set(#name, sync<Params>(env, #name, backend.name));         \
+    asynchronous.Set(#name, async<Params>(env, #name, backend.name)); \
   }
 #include "kernels.def"
   table.Set("async", asynchronous);
@@ -20,15 +20,18 @@ static Napi::Object kernels(Napi::Env env, const Backend& backend) {
 }
 
 template <class F> static void expose(Napi::Object object, const char* name, F&& body) {
-  object.Set(name, Napi::Function::New(object.Env(), [=](const Napi::CallbackInfo& info) -> Napi::Value {
-    try {
-      return body(info);
-    } catch (const KernelError& error) {
-      throw coded_error(info.Env(), error.code, error.what());
-    } catch (const std::system_error& error) {  // the system gives no more threads
-      throw coded_error(info.Env(), "UAM_MEMORY", error.what());
-    }
-  }, name));
+  object.Set(name, Napi::Function::New(
+                       object.Env(),
+                       [=](const Napi::CallbackInfo& info) -> Napi::Value {
+                         try {
+                           return body(info);
+                         } catch (const KernelError& error) {
+                           throw coded_error(info.Env(), error.code, error.what());
+                         } catch (const std::system_error& error) {  // the system gives no more threads
+                           throw coded_error(info.Env(), "UAM_MEMORY", error.what());
+                         }
+                       },
+                       name));
 }
 
 static Napi::Object runtime(Napi::Env env) {
@@ -39,9 +42,8 @@ static Napi::Object runtime(Napi::Env env) {
     set_isa(info[0].ToString().Utf8Value());
     return info.Env().Undefined();
   });
-  expose(object, "threads", [](const Napi::CallbackInfo& info) {
-    return Napi::Number::New(info.Env(), pool_threads(*environment(info.Env()).pool));
-  });
+  expose(object, "threads",
+         [](const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), pool_threads(*environment(info.Env()).pool)); });
   expose(object, "setThreads", [](const Napi::CallbackInfo& info) {
     set_pool_threads(*environment(info.Env()).pool, info[0].ToNumber().Int32Value());
     return info.Env().Undefined();

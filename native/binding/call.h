@@ -37,14 +37,17 @@ inline Napi::Object arguments(const Napi::CallbackInfo& info, const char* name) 
 }
 
 template <class P> Napi::Function sync(Napi::Env env, const char* name, Kernel<P> kernel) {
-  return Napi::Function::New(env, [=](const Napi::CallbackInfo& info) -> Napi::Value {
-    P params{};
-    Reader reader(info.Env(), arguments(info, name), name, nullptr);
-    params.fields(reader);
-    const Failure failure = run_guarded(kernel, params, name, environment(info.Env()).pool.get(), nullptr);
-    if (failure.code) throw coded_error(info.Env(), failure.code, failure.message);
-    return info.Env().Undefined();
-  }, name);
+  return Napi::Function::New(
+      env,
+      [=](const Napi::CallbackInfo& info) -> Napi::Value {
+        P params{};
+        Reader reader(info.Env(), arguments(info, name), name, nullptr);
+        params.fields(reader);
+        const Failure failure = run_guarded(kernel, params, name, environment(info.Env()).pool.get(), nullptr);
+        if (failure.code) throw coded_error(info.Env(), failure.code, failure.message);
+        return info.Env().Undefined();
+      },
+      name);
 }
 
 template <class P> class Work : public Napi::AsyncWorker {
@@ -76,19 +79,22 @@ template <class P> class Work : public Napi::AsyncWorker {
 
 // async(params, cancel?): cancel is an Int32Array whose first element stops the work when it turns non-zero.
 template <class P> Napi::Function async(Napi::Env env, const char* name, Kernel<P> kernel) {
-  return Napi::Function::New(env, [=](const Napi::CallbackInfo& info) -> Napi::Value {
-    auto work = std::make_unique<Work<P>>(info.Env(), name, kernel);
-    Reader reader(info.Env(), arguments(info, name), name, &work->keep);
-    work->params.fields(reader);
-    if (info[1].IsTypedArray() && info[1].As<Napi::TypedArray>().TypedArrayType() == napi_int32_array &&
-        info[1].As<Napi::Int32Array>().ElementLength() > 0) {
-      work->cancel = info[1].As<Napi::Int32Array>().Data();
-      work->keep.push_back(Napi::Persistent(info[1].As<Napi::Object>()));
-    }
-    auto promise = work->promise();
-    work.release()->Queue();
-    return promise;
-  }, name);
+  return Napi::Function::New(
+      env,
+      [=](const Napi::CallbackInfo& info) -> Napi::Value {
+        auto work = std::make_unique<Work<P>>(info.Env(), name, kernel);
+        Reader reader(info.Env(), arguments(info, name), name, &work->keep);
+        work->params.fields(reader);
+        if (info[1].IsTypedArray() && info[1].As<Napi::TypedArray>().TypedArrayType() == napi_int32_array &&
+            info[1].As<Napi::Int32Array>().ElementLength() > 0) {
+          work->cancel = info[1].As<Napi::Int32Array>().Data();
+          work->keep.push_back(Napi::Persistent(info[1].As<Napi::Object>()));
+        }
+        auto promise = work->promise();
+        work.release()->Queue();
+        return promise;
+      },
+      name);
 }
 
 }  // namespace uam::binding

@@ -13,12 +13,30 @@
 namespace uam::binding {
 
 template <class T> struct ElementType;
-template <> struct ElementType<float> { static constexpr auto type = napi_float32_array; static constexpr auto name = "Float32Array"; };
-template <> struct ElementType<double> { static constexpr auto type = napi_float64_array; static constexpr auto name = "Float64Array"; };
-template <> struct ElementType<int32_t> { static constexpr auto type = napi_int32_array; static constexpr auto name = "Int32Array"; };
-template <> struct ElementType<uint32_t> { static constexpr auto type = napi_uint32_array; static constexpr auto name = "Uint32Array"; };
-template <> struct ElementType<uint16_t> { static constexpr auto type = napi_uint16_array; static constexpr auto name = "Uint16Array"; };
-template <> struct ElementType<uint8_t> { static constexpr auto type = napi_uint8_array; static constexpr auto name = "Uint8Array"; };
+template <> struct ElementType<float> {
+  static constexpr auto type = napi_float32_array;
+  static constexpr auto name = "Float32Array";
+};
+template <> struct ElementType<double> {
+  static constexpr auto type = napi_float64_array;
+  static constexpr auto name = "Float64Array";
+};
+template <> struct ElementType<int32_t> {
+  static constexpr auto type = napi_int32_array;
+  static constexpr auto name = "Int32Array";
+};
+template <> struct ElementType<uint32_t> {
+  static constexpr auto type = napi_uint32_array;
+  static constexpr auto name = "Uint32Array";
+};
+template <> struct ElementType<uint16_t> {
+  static constexpr auto type = napi_uint16_array;
+  static constexpr auto name = "Uint16Array";
+};
+template <> struct ElementType<uint8_t> {
+  static constexpr auto type = napi_uint8_array;
+  static constexpr auto name = "Uint8Array";
+};
 
 class Reader {
  public:
@@ -79,7 +97,8 @@ class Reader {
   template <class E> void choice(const char* field, E& value, int count) {
     int32_t given = 0;
     number(field, given);
-    if (given < 0 || given >= count) fail("UAM_ARGUMENT", field, "an integer from 0 to " + std::to_string(count - 1), std::to_string(given));
+    if (given < 0 || given >= count)
+      fail("UAM_ARGUMENT", field, "an integer from 0 to " + std::to_string(count - 1), std::to_string(given));
     value = E(given);
   }
 
@@ -118,7 +137,8 @@ class Reader {
     }
     static T nowhere{};  // an empty array has no address, yet it is not absent
     data = size ? array.Data() : &nowhere;
-    if (reinterpret_cast<uintptr_t>(data) % alignof(T) != 0) fail("UAM_ARGUMENT", field, "aligned to its element size", "a misaligned view");
+    if (reinterpret_cast<uintptr_t>(data) % alignof(T) != 0)
+      fail("UAM_ARGUMENT", field, "aligned to its element size", "a misaligned view");
     if (keep_) keep_->push_back(Napi::Persistent(given.As<Napi::Object>()));
   }
 

@@ -7,14 +7,28 @@
 
 namespace uam::cpu::UAM_ISA {
 
-struct Add { UAM_INLINE static vf f(vf a, vf b) { return a + b; } };
-struct Sub { UAM_INLINE static vf f(vf a, vf b) { return a - b; } };
-struct Mul { UAM_INLINE static vf f(vf a, vf b) { return a * b; } };
-struct Div { UAM_INLINE static vf f(vf a, vf b) { return a / b; } };
+struct Add {
+  UAM_INLINE static vf f(vf a, vf b) { return a + b; }
+};
+struct Sub {
+  UAM_INLINE static vf f(vf a, vf b) { return a - b; }
+};
+struct Mul {
+  UAM_INLINE static vf f(vf a, vf b) { return a * b; }
+};
+struct Div {
+  UAM_INLINE static vf f(vf a, vf b) { return a / b; }
+};
 // NaN if either is NaN, as Math.max and Math.min.
-struct Maximum { UAM_INLINE static vf f(vf a, vf b) { return select(a > b, a, select(a != a, a, b)); } };
-struct Minimum { UAM_INLINE static vf f(vf a, vf b) { return select(a < b, a, select(a != a, a, b)); } };
-struct GreaterEqual { UAM_INLINE static vf f(vf a, vf b) { return select(a >= b, set1(1.f), set1(0.f)); } };
+struct Maximum {
+  UAM_INLINE static vf f(vf a, vf b) { return select(a > b, a, select(a != a, a, b)); }
+};
+struct Minimum {
+  UAM_INLINE static vf f(vf a, vf b) { return select(a < b, a, select(a != a, a, b)); }
+};
+struct GreaterEqual {
+  UAM_INLINE static vf f(vf a, vf b) { return select(a >= b, set1(1.f), set1(0.f)); }
+};
 
 // n elements whose stride is 0 (one value for all) or 1.
 template <class F, int stride_a, int stride_b> void run(const float* a, const float* b, float* y, int64_t n) {

@@ -27,8 +27,8 @@ struct Tables {
 };
 
 // out[g] = act(bias + sum_k taps[k] rows[g + k])
-template <int K, int G, bool Silu>
-UAM_INLINE void convolve(const float* const (&taps)[K], const float* bias, const float* const (&rows)[K + G - 1], float* const (&out)[G], int64_t dim) {
+template <int K, int G, bool Silu> UAM_INLINE void convolve(const float* const (&taps)[K], const float* bias,
+                                                            const float* const (&rows)[K + G - 1], float* const (&out)[G], int64_t dim) {
   for_lanes(dim, [&](int64_t i, auto lanes) UAM_INLINE_LAMBDA {
     vf w[K], x[K + G - 1];
     for (int k = 0; k < K; ++k) w[k] = lanes.load(taps[k] + i);
@@ -44,9 +44,9 @@ UAM_INLINE void convolve(const float* const (&taps)[K], const float* bias, const
 
 // The gradient of the pre-activation, dPre[g] = dOut[g] silu'(pre[g]) (without an activation it is dOut itself and is
 // not stored), and what it adds to the gradients of the taps and the bias, sums[width + 1][dim], unless that is null.
-template <int K, int G, bool Silu>
-UAM_INLINE void backpropagate(const float* const (&taps)[K], const float* bias, const float* const (&rows)[K + G - 1], const float* const (&d_out)[G],
-                              float* const (&d_pre)[G], float* sums, int64_t dim) {
+template <int K, int G, bool Silu> UAM_INLINE void backpropagate(const float* const (&taps)[K], const float* bias,
+                                                                 const float* const (&rows)[K + G - 1], const float* const (&d_out)[G],
+                                                                 float* const (&d_pre)[G], float* sums, int64_t dim) {
   for_lanes(dim, [&](int64_t i, auto lanes) UAM_INLINE_LAMBDA {
     vf x[K + G - 1], g_pre[G];
     for (int r = 0; r < K + G - 1; ++r) x[r] = lanes.load(rows[r] + i);

@@ -12,8 +12,8 @@ namespace {
 constexpr int64_t kTile = 16;  // 16 x 16 floats: whole cache lines on both sides of a transpose
 
 // rows x columns, one side contiguous along each axis: in tiles, so that every cache line is used while it is near.
-void copy_plane(const uint32_t* source, int64_t source_row, int64_t source_column, uint32_t* target, int64_t target_row, int64_t target_column,
-                int64_t rows, int64_t columns) {
+void copy_plane(const uint32_t* source, int64_t source_row, int64_t source_column, uint32_t* target, int64_t target_row,
+                int64_t target_column, int64_t rows, int64_t columns) {
   for (int64_t r0 = 0; r0 < rows; r0 += kTile)
     for (int64_t c0 = 0; c0 < columns; c0 += kTile)
       for (int64_t r = r0; r < std::min(rows, r0 + kTile); ++r)

@@ -15,7 +15,8 @@ std::vector<int32_t> checked(const In<int32_t>& index, int64_t rows) {
   std::vector<int32_t> copy(index.data, index.data + index.size);
   for (size_t j = 0; j < copy.size(); ++j)
     if (copy[j] < 0 || copy[j] >= rows)
-      throw KernelError("UAM_ARGUMENT", "index[" + std::to_string(j) + "] must be from 0 to " + std::to_string(rows - 1) + ", received " + std::to_string(copy[j]));
+      throw KernelError("UAM_ARGUMENT", "index[" + std::to_string(j) + "] must be from 0 to " + std::to_string(rows - 1) + ", received " +
+                                            std::to_string(copy[j]));
   return copy;
 }
 

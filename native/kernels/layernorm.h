@@ -30,11 +30,11 @@ struct LayernormFwd {
 
 struct LayernormBwd {
   int64_t rows, width;
-  In<float> x, dOut;             // [rows, width]
-  In<float> weight;              // [width], optional
-  In<float> mean, rstd;          // [rows]
-  Out<float> dX;                 // [rows, width], optional
-  Out<float> dWeight, dBias;     // [width], optional
+  In<float> x, dOut;          // [rows, width]
+  In<float> weight;           // [width], optional
+  In<float> mean, rstd;       // [rows]
+  Out<float> dX;              // [rows, width], optional
+  Out<float> dWeight, dBias;  // [width], optional
   template <class V> void fields(V&& v) {
     v.dim("rows", rows);
     v.dim("width", width);

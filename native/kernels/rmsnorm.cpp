@@ -33,7 +33,8 @@ void rmsnorm_fwd(const RmsnormFwd& p) {
       if (p.residual) {
         const float *x = h, *residual = p.residual.data + row * width;
         float* sum_of_both = p.residualOut.data + row * width;
-        for_lanes(width, [&](int64_t i, auto lanes) UAM_INLINE_LAMBDA { lanes.store(sum_of_both + i, lanes.load(x + i) + lanes.load(residual + i)); });
+        for_lanes(width, [&](int64_t i, auto lanes)
+                             UAM_INLINE_LAMBDA { lanes.store(sum_of_both + i, lanes.load(x + i) + lanes.load(residual + i)); });
         h = sum_of_both;
       }
       const float rstd_of_row = float(1 / std::sqrt(mean_square(h, width) + double(p.eps)));

@@ -35,13 +35,13 @@ struct RmsnormFwd {
 
 struct RmsnormBwd {
   int64_t rows, width;
-  In<float> h, dOut;          // [rows, width]; h is x, or residualOut where there was a residual
-  In<float> z;                // [rows, width], optional
-  In<float> weight;           // [width], optional
-  In<float> rstd;             // [rows]
-  In<float> dResidualOut;     // [rows, width], optional
-  Out<float> dH, dZ;          // [rows, width], optional
-  Out<float> dWeight;         // [width], optional
+  In<float> h, dOut;       // [rows, width]; h is x, or residualOut where there was a residual
+  In<float> z;             // [rows, width], optional
+  In<float> weight;        // [width], optional
+  In<float> rstd;          // [rows]
+  In<float> dResidualOut;  // [rows, width], optional
+  Out<float> dH, dZ;       // [rows, width], optional
+  Out<float> dWeight;      // [width], optional
   template <class V> void fields(V&& v) {
     v.dim("rows", rows);
     v.dim("width", width);

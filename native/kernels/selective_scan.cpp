@@ -26,8 +26,8 @@ struct Advance {
   float* y;              // [step][W]: sum of C h is added
   const float* A;        // [state][W]: A log2(e)
   Coefficients B, C;
-  float* h;              // [state][W]: before the chunk, then after it
-  Ahead* ahead;          // null after the first states
+  float* h;      // [state][W]: before the chunk, then after it
+  Ahead* ahead;  // null after the first states
   Advance from(int64_t n) const {
     Advance rest = *this;
     rest.A += n * W, rest.h += n * W, rest.B.row += n * B.per_state, rest.C.row += n * C.per_state;
@@ -124,16 +124,16 @@ inline void scan_sequence(const SelectiveScanFwd& p, const Tiling& tiling, const
         for (int64_t n = 0; n < state; ++n)
           store_lanes(p.checkpoints.data + (first_chunk + c) * matrix + n * p.dim + tile.channel, load(h_tile + n * W), tile.lanes);
       begin_chunk(p, chunk, tile, dt, du, y);
-      advance_states({chunk.length, dt, du, y, packed.A + tile.index * rows,
-                      coefficients(p.B.data, packed.B, p.constant_B, p, chunk, group, tile),
-                      coefficients(p.C.data, packed.C, p.constant_C, p, chunk, group, tile), h_tile, &ahead}, state);
+      advance_states(
+          {chunk.length, dt, du, y, packed.A + tile.index * rows, coefficients(p.B.data, packed.B, p.constant_B, p, chunk, group, tile),
+           coefficients(p.C.data, packed.C, p.constant_C, p, chunk, group, tile), h_tile, &ahead},
+          state);
       end_chunk(p, chunk, tile, y);
     });
   }
   if (!p.last_state) return;
-  each_tile([&](int64_t, int64_t, const Tile& tile) {
-    unpack_tile(tile, state, h + tile.index * rows, p.last_state.data + sequence * matrix);
-  });
+  each_tile(
+      [&](int64_t, int64_t, const Tile& tile) { unpack_tile(tile, state, h + tile.index * rows, p.last_state.data + sequence * matrix); });
 }
 
 }  // namespace scan
@@ -152,7 +152,7 @@ void selective_scan_fwd(const SelectiveScanFwd& p) {
   const scan::ChannelBlocks blocks(tiling, p.groups, scan::channel_blocks_wanted(sequences, p.dim));
   const int64_t tasks = sequences * blocks.count;
   const int64_t work = p.tokens * p.dim * (p.state + 4) / tasks + 1;  // exponentials of a task, about
-  const int64_t grain = 400000 / work + 1;                           // some 50 us
+  const int64_t grain = 400000 / work + 1;                            // some 50 us
   parallel_for(tasks, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       scan::scan_sequence(p, tiling, packed, blocks.block(i % blocks.count), i / blocks.count, first_chunk[i / blocks.count]);

@@ -26,14 +26,14 @@ struct SelectiveScanInputs {
   int64_t tokens, dim, state, groups, chunks;
   bool delta_softplus, reverse;
   bool constant_B, constant_C;
-  Offsets offsets;      // sequences over the tokens
-  In<float> u, delta;   // [tokens, dim]
-  In<float> A;          // [dim, state]
-  In<float> B, C;       // [tokens, groups, state], or [dim, state] where constant
-  In<float> D;          // [dim], or absent: 0
-  In<float> z;          // [tokens, dim], or absent: no gate
-  In<float> delta_bias; // [dim], or absent: 0
-  In<float> h0;         // [sequences, dim, state], or absent: 0
+  Offsets offsets;       // sequences over the tokens
+  In<float> u, delta;    // [tokens, dim]
+  In<float> A;           // [dim, state]
+  In<float> B, C;        // [tokens, groups, state], or [dim, state] where constant
+  In<float> D;           // [dim], or absent: 0
+  In<float> z;           // [tokens, dim], or absent: no gate
+  In<float> delta_bias;  // [dim], or absent: 0
+  In<float> h0;          // [sequences, dim, state], or absent: 0
   template <class V> void fields(V&& v) {
     v.dim("tokens", tokens);
     v.dim("dim", dim);
@@ -71,16 +71,16 @@ struct SelectiveScanFwd : SelectiveScanInputs {
 
 // Gradients of sum(dOut * out) + sum(dLastState * last_state); each is computed only if its array is given.
 struct SelectiveScanBwd : SelectiveScanInputs {
-  In<float> checkpoints;   // [chunks, state, dim], from the forward
-  In<float> dOut;          // [tokens, dim], or absent: 0
-  In<float> dLastState;    // [sequences, dim, state], or absent: 0
-  Out<float> dU, dDelta;   // [tokens, dim]
-  Out<float> dA;           // [dim, state]
-  Out<float> dB, dC;       // the shapes of B and C
-  Out<float> dD;           // [dim]
-  Out<float> dZ;           // [tokens, dim]; needs z
-  Out<float> dDeltaBias;   // [dim]
-  Out<float> dH0;          // [sequences, dim, state]
+  In<float> checkpoints;  // [chunks, state, dim], from the forward
+  In<float> dOut;         // [tokens, dim], or absent: 0
+  In<float> dLastState;   // [sequences, dim, state], or absent: 0
+  Out<float> dU, dDelta;  // [tokens, dim]
+  Out<float> dA;          // [dim, state]
+  Out<float> dB, dC;      // the shapes of B and C
+  Out<float> dD;          // [dim]
+  Out<float> dZ;          // [tokens, dim]; needs z
+  Out<float> dDeltaBias;  // [dim]
+  Out<float> dH0;         // [sequences, dim, state]
   template <class V> void fields(V&& v) {
     SelectiveScanInputs::fields(v);
     v.array("checkpoints", checkpoints, {chunks, state, dim});

@@ -32,15 +32,15 @@ struct Retreat {
   float *y, *gB, *wA;         // [step][W]: sums over states of C h, g B and w A log2(e), added
   const float* A;             // [state][W]: A log2(e)
   Coefficients B, C;
-  const float* h0;            // [state] rows of `h0_stride`: the checkpoint
+  const float* h0;  // [state] rows of `h0_stride`: the checkpoint
   int64_t h0_stride;
   int lanes;
-  float *g;                   // [state][W]: a g of the step after the chunk; then that of its first step
-  float *dA;                  // [state][W], added
-  float *dB, *dC;             // [step or 1][state][W] by `dB_stride`, `dC_stride`, added
+  float* g;        // [state][W]: a g of the step after the chunk; then that of its first step
+  float* dA;       // [state][W], added
+  float *dB, *dC;  // [step or 1][state][W] by `dB_stride`, `dC_stride`, added
   int64_t dB_stride, dC_stride;
-  float *h, *a;               // [1 + step][states at once][W], [step][states at once][W]: working memory
-  Ahead* ahead;               // null after the first states
+  float *h, *a;  // [1 + step][states at once][W], [step][states at once][W]: working memory
+  Ahead* ahead;  // null after the first states
   Retreat from(int64_t n) const {
     Retreat rest = *this;
     rest.A += n * W, rest.B.row += n * B.per_state, rest.C.row += n * C.per_state, rest.h0 += n * h0_stride;
@@ -139,8 +139,8 @@ inline void fold_lanes(float* rows, int64_t count, float* out) {
 
 // Sums over time of one block of sequences, in lane layout; a block of work adds to its own tiles only.
 struct Totals {
-  float *A, *B, *C;      // [tile][state][W]; B and C only where constant
-  float *D, *delta_bias; // [tile][W]
+  float *A, *B, *C;       // [tile][state][W]; B and C only where constant
+  float *D, *delta_bias;  // [tile][W]
 };
 
 inline int64_t totals_size(const SelectiveScanBwd& p, const Tiling& tiling) {
@@ -260,12 +260,29 @@ inline void differentiate_sequence(const SelectiveScanBwd& p, const Tiling& tili
         Ahead ahead(p, tiling, block, {chunk, next, group, i}, {p.u.data, p.delta.data, p.z.data, p.dOut.data},
                     {p.dU.data, p.dDelta.data, p.dZ.data});
         begin_chunk(p, chunk, tile, work);
-        retreat_states({chunk.length, work.dt, work.du, work.gy, work.y, work.gB, work.wA, packed.A + at,
+        retreat_states({chunk.length,
+                        work.dt,
+                        work.du,
+                        work.gy,
+                        work.y,
+                        work.gB,
+                        work.wA,
+                        packed.A + at,
                         coefficients(p.B.data, packed.B, p.constant_B, p, chunk, group, tile),
                         coefficients(p.C.data, packed.C, p.constant_C, p, chunk, group, tile),
-                        p.checkpoints.data + (first_chunk + c) * matrix + tile.channel, p.dim, tile.lanes, work.g + at, totals.A + at,
-                        p.constant_B ? totals.B + at : work.dB, p.constant_C ? totals.C + at : work.dC, p.constant_B ? 0 : rows,
-                        p.constant_C ? 0 : rows, work.h, work.a, &ahead}, state);
+                        p.checkpoints.data + (first_chunk + c) * matrix + tile.channel,
+                        p.dim,
+                        tile.lanes,
+                        work.g + at,
+                        totals.A + at,
+                        p.constant_B ? totals.B + at : work.dB,
+                        p.constant_C ? totals.C + at : work.dC,
+                        p.constant_B ? 0 : rows,
+                        p.constant_C ? 0 : rows,
+                        work.h,
+                        work.a,
+                        &ahead},
+                       state);
         end_chunk(p, chunk, tile, work, totals);
       }
       if (!p.constant_B) fold_chunk(p, chunk, group, work.dB, work.folded, dB);

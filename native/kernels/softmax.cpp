@@ -27,9 +27,8 @@ template <bool Log> UAM_INLINE void forward_row(const float* x, float* out, int6
     sums[0] += lanes.keep(e);
   });
   const vf factor = set1(float(1 / s[0])), log_sum = set1(float(std::log(s[0])));
-  for_lanes(n, [&](int64_t j, auto lanes) UAM_INLINE_LAMBDA {
-    lanes.store(out + j, Log ? (lanes.load(x + j) - shift) - log_sum : lanes.load(out + j) * factor);
-  });
+  for_lanes(n, [&](int64_t j, auto lanes)
+                   UAM_INLINE_LAMBDA { lanes.store(out + j, Log ? (lanes.load(x + j) - shift) - log_sum : lanes.load(out + j) * factor); });
 }
 
 template <bool Log> UAM_INLINE void backward_row(const float* out, const float* d_out, float* d_x, int64_t n) {
@@ -64,7 +63,8 @@ template <bool Log> void forward_columns(const float* x, float* out, int64_t axi
   float top[kColumns], factor[kColumns];
   for (int64_t j = 0; j < columns; ++j) top[j] = -__builtin_inff();
   for (int64_t a = 0; a < axis; ++a)
-    for_lanes(columns, [&](int64_t j, auto lanes) UAM_INLINE_LAMBDA { lanes.store(top + j, max_of(lanes.load(x + a * stride + j), lanes.load(top + j))); });
+    for_lanes(columns, [&](int64_t j, auto lanes)
+                           UAM_INLINE_LAMBDA { lanes.store(top + j, max_of(lanes.load(x + a * stride + j), lanes.load(top + j))); });
   ColumnTotals sums;
   for (int64_t a = 0; a < axis; ++a, sums.next())
     for_lanes(columns, [&](int64_t j, auto lanes) UAM_INLINE_LAMBDA {
@@ -80,7 +80,8 @@ template <bool Log> void forward_columns(const float* x, float* out, int64_t axi
   for (int64_t a = 0; a < axis; ++a)
     for_lanes(columns, [&](int64_t j, auto lanes) UAM_INLINE_LAMBDA {
       const int64_t at = a * stride + j;
-      lanes.store(out + at, Log ? (lanes.load(x + at) - lanes.load(top + j)) - lanes.load(factor + j) : lanes.load(out + at) * lanes.load(factor + j));
+      lanes.store(out + at, Log ? (lanes.load(x + at) - lanes.load(top + j)) - lanes.load(factor + j)
+                                : lanes.load(out + at) * lanes.load(factor + j));
     });
 }
 
@@ -128,8 +129,7 @@ template <bool Log> void forward(const SoftmaxFwd& p) {
 
 template <bool Log> void backward(const SoftmaxBwd& p) {
   for_columns(
-      p.outer, p.axis, p.inner,
-      [&](int64_t at) { backward_row<Log>(p.out.data + at, p.dOut.data + at, p.dX.data + at, p.axis); },
+      p.outer, p.axis, p.inner, [&](int64_t at) { backward_row<Log>(p.out.data + at, p.dOut.data + at, p.dX.data + at, p.axis); },
       [&](int64_t at, int64_t count) { backward_columns<Log>(p.out.data + at, p.dOut.data + at, p.dX.data + at, p.axis, p.inner, count); });
 }
 

@@ -31,18 +31,24 @@ struct Head {
   float *step, *decay;         // [length]
 
   Head(const SsdFwd& p, int64_t s, int64_t head, Scratch& scratch)
-      : p(p), sequence(sequence_of(p.offsets, s, p.reverse)), index(s * p.heads + head), head(head), group(head / (p.heads / p.groups)),
-        step(scratch.take<float>(sequence.length())), decay(scratch.take<float>(sequence.length())) {
+      : p(p),
+        sequence(sequence_of(p.offsets, s, p.reverse)),
+        index(s * p.heads + head),
+        head(head),
+        group(head / (p.heads / p.groups)),
+        step(scratch.take<float>(sequence.length())),
+        decay(scratch.take<float>(sequence.length())) {
     const float bias = p.dtBias ? p.dtBias.data[head] : 0;
     for (int64_t i = 0; i < sequence.length(); ++i) step[i] = raw_step(i) + bias;
-    if (p.dtSoftplus) for_lanes(sequence.length(), [&](int64_t i, auto lanes) UAM_INLINE_LAMBDA { lanes.store(step + i, softplus(lanes.load(step + i))); });
+    if (p.dtSoftplus)
+      for_lanes(sequence.length(), [&](int64_t i, auto lanes) UAM_INLINE_LAMBDA { lanes.store(step + i, softplus(lanes.load(step + i))); });
     // scalar: its errors add up along the sequence, and the library's exp is five times as exact as the vector one
     for (int64_t i = 0; i < sequence.length(); ++i) decay[i] = std::exp(step[i] * p.A.data[head]);
   }
   float raw_step(int64_t i) const { return p.dt.data[sequence.token(i) * p.heads + head]; }
-  int64_t inner(int64_t i) const { return (sequence.token(i) * p.heads + head) * p.headDim; }     // in [tokens, heads, headDim]
-  int64_t outer(int64_t i) const { return (sequence.token(i) * p.groups + group) * p.state; }     // in [tokens, groups, state]
-  int64_t states(int64_t first) const { return (index * p.headDim + first) * p.state; }           // in [sequences, heads, headDim, state]
+  int64_t inner(int64_t i) const { return (sequence.token(i) * p.heads + head) * p.headDim; }  // in [tokens, heads, headDim]
+  int64_t outer(int64_t i) const { return (sequence.token(i) * p.groups + group) * p.state; }  // in [tokens, groups, state]
+  int64_t states(int64_t first) const { return (index * p.headDim + first) * p.state; }        // in [sequences, heads, headDim, state]
 };
 
 // Between [headDim, state], as tensors hold a state, and [state, width], as a strip does; lanes past `count` are zero.
@@ -150,9 +156,9 @@ struct BackwardMemory {
 };
 
 // One position, with the states before and after it. dB and dC are added to, or left alone where null.
-template <int V, bool Gated, class Lanes>
-UAM_INLINE void backward_position(const SsdBwd& p, const Head& head, int64_t i, int64_t first, Lanes lanes, const BackwardMemory& memory, const float* before,
-                                  const float* after, float* dB, float* dC, double& dD) {
+template <int V, bool Gated, class Lanes> UAM_INLINE void backward_position(const SsdBwd& p, const Head& head, int64_t i, int64_t first,
+                                                                            Lanes lanes, const BackwardMemory& memory, const float* before,
+                                                                            const float* after, float* dB, float* dC, double& dD) {
   constexpr int64_t width = kStripWidth<V>;
   const float *B = p.B.data + head.outer(i), *C = p.C.data + head.outer(i);
   const int64_t at = head.inner(i) + first;
@@ -206,8 +212,8 @@ UAM_INLINE void backward_position(const SsdBwd& p, const Head& head, int64_t i, 
 
 // A pass forward keeps the state before every stretch; then each stretch, the last one first, is scanned once more
 // with its whole history in the cache, and run backward.
-template <int V, bool Gated, class Lanes>
-UAM_INLINE void backward_strip(const SsdBwd& p, const Head& head, int64_t first, Lanes lanes, const BackwardMemory& memory, float* dB, float* dC, double& dD) {
+template <int V, bool Gated, class Lanes> UAM_INLINE void backward_strip(const SsdBwd& p, const Head& head, int64_t first, Lanes lanes,
+                                                                         const BackwardMemory& memory, float* dB, float* dC, double& dD) {
   constexpr int64_t width = kStripWidth<V>;
   const int64_t count = width < p.headDim - first ? width : p.headDim - first, strip = width * p.state, length = head.sequence.length();
   load_state(p.dLastState ? p.dLastState.data + head.states(first) : nullptr, memory.gradient, count, width, p.state);
@@ -265,14 +271,16 @@ inline HeadSums backward_head(const SsdBwd& p, const Head& head, Scratch& scratc
 struct SharedGradient {
   Out<float> out;
   float* others;  // [shares - 1, out.size]
-  SharedGradient(Out<float> out, int64_t shares, Scratch& scratch) : out(out), others(out ? scratch.take<float>((shares - 1) * out.size) : nullptr) {}
+  SharedGradient(Out<float> out, int64_t shares, Scratch& scratch)
+      : out(out), others(out ? scratch.take<float>((shares - 1) * out.size) : nullptr) {}
   float* share(int64_t index) const { return !out ? nullptr : index == 0 ? out.data : others + (index - 1) * out.size; }
   void finish(int64_t shares) const {
     if (!out) return;
     parallel_for(out.size, 1 << 14, [&](int64_t begin, int64_t end) {
       for (int64_t s = 1; s < shares; ++s) {
         float *to = out.data + begin, *from = others + (s - 1) * out.size + begin;
-        for_lanes(end - begin, [&](int64_t i, auto lanes) UAM_INLINE_LAMBDA { lanes.store(to + i, lanes.load(to + i) + lanes.load(from + i)); });
+        for_lanes(end - begin,
+                  [&](int64_t i, auto lanes) UAM_INLINE_LAMBDA { lanes.store(to + i, lanes.load(to + i) + lanes.load(from + i)); });
       }
     });
   }

@@ -16,16 +16,16 @@ namespace uam {
 struct SsdFwd {
   int64_t tokens, heads, headDim, groups, state;  // heads is a multiple of groups
   bool dtSoftplus, reverse;
-  Offsets offsets;              // [sequences + 1]
-  In<float> x;                  // [tokens, heads, headDim]
-  In<float> dt;                 // [tokens, heads]
-  In<float> A;                  // [heads]
-  In<float> B, C;               // [tokens, groups, state]
-  In<float> dtBias, D;          // [heads], optional
-  In<float> z;                  // [tokens, heads, headDim], optional
-  In<float> h0;                 // [sequences, heads, headDim, state], optional
-  Out<float> out;               // [tokens, heads, headDim]
-  Out<float> lastState;         // [sequences, heads, headDim, state]
+  Offsets offsets;       // [sequences + 1]
+  In<float> x;           // [tokens, heads, headDim]
+  In<float> dt;          // [tokens, heads]
+  In<float> A;           // [heads]
+  In<float> B, C;        // [tokens, groups, state]
+  In<float> dtBias, D;   // [heads], optional
+  In<float> z;           // [tokens, heads, headDim], optional
+  In<float> h0;          // [sequences, heads, headDim, state], optional
+  Out<float> out;        // [tokens, heads, headDim]
+  Out<float> lastState;  // [sequences, heads, headDim, state]
   template <class V> void fields(V&& v) {
     inputs(v);
     v.array("out", out, {tokens, heads, headDim});
@@ -54,13 +54,13 @@ struct SsdFwd {
 
 // The inputs of the forward, whose out and lastState stay empty: the states are computed again.
 struct SsdBwd : SsdFwd {
-  In<float> dOut;         // [tokens, heads, headDim]
-  In<float> dLastState;   // [sequences, heads, headDim, state], optional
-  Out<float> dX, dZ;      // [tokens, heads, headDim]; these and all that follow are optional
-  Out<float> dDt;         // [tokens, heads]
-  Out<float> dB, dC;      // [tokens, groups, state]
+  In<float> dOut;              // [tokens, heads, headDim]
+  In<float> dLastState;        // [sequences, heads, headDim, state], optional
+  Out<float> dX, dZ;           // [tokens, heads, headDim]; these and all that follow are optional
+  Out<float> dDt;              // [tokens, heads]
+  Out<float> dB, dC;           // [tokens, groups, state]
   Out<float> dA, dD, dDtBias;  // [heads]
-  Out<float> dH0;         // [sequences, heads, headDim, state]
+  Out<float> dH0;              // [sequences, heads, headDim, state]
   template <class V> void fields(V&& v) {
     inputs(v);
     v.array("dOut", dOut, {tokens, heads, headDim});

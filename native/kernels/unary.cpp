@@ -63,8 +63,8 @@ struct Relu {
   UAM_INLINE static vf slope(vf x) { return select(x > set1(0.f), set1(1.f), select(x <= set1(0.f), set1(0.f), x)); }
 };
 struct GeluTanh {  // x/2 (1 + tanh(u)) = x sigmoid(2u), 2u = x (a + b x^2); slope s + x s (1 - s) (a + 3 b x^2)
-  UAM_INLINE static vf a() { return set1(1.5957691216057308f); }         // 2 sqrt(2/pi)
-  UAM_INLINE static vf b() { return set1(0.07135481282553f); }           // 0.044715 a
+  UAM_INLINE static vf a() { return set1(1.5957691216057308f); }             // 2 sqrt(2/pi)
+  UAM_INLINE static vf b() { return set1(0.07135481282553f); }               // 0.044715 a
   UAM_INLINE static vf squared(vf x) { return min_of(set1(1e20f), x * x); }  // past any effect, short of infinity
   UAM_INLINE static vf f(vf x) { return x / (set1(1.f) + exp(-x * fma(b(), squared(x), a()))); }
   UAM_INLINE static vf slope(vf x) {
@@ -72,7 +72,7 @@ struct GeluTanh {  // x/2 (1 + tanh(u)) = x sigmoid(2u), 2u = x (a + b x^2); slo
     return fma(x * sigmoid_slope(u2), fma(set1(3.f) * b(), x2, a()), sigmoid(u2));
   }
 };
-struct GeluErf {  // x cdf(x), cdf(x) = erfc(-x / sqrt 2) / 2; slope cdf(x) + x e^(-x^2/2) / sqrt(2 pi)
+struct GeluErf {                                // x cdf(x), cdf(x) = erfc(-x / sqrt 2) / 2; slope cdf(x) + x e^(-x^2/2) / sqrt(2 pi)
   UAM_INLINE static vf cdf(vf x, vf z, vf e) {  // z = |x| / sqrt 2, e = e^(-z^2)
     const vf tail = set1(0.5f) * e * erfcx_positive(z);
     return select(x < set1(0.f), tail, set1(1.f) - tail);

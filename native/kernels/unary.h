@@ -11,7 +11,23 @@
 namespace uam {
 
 // The order is the contract: src/ops/unary.ts lists the same names.
-enum class UnaryOp : int32_t { neg, abs, exp, log, sqrt, square, reciprocal, tanh, sigmoid, silu, softplus, relu, gelu_tanh, gelu_erf, count };
+enum class UnaryOp : int32_t {
+  neg,
+  abs,
+  exp,
+  log,
+  sqrt,
+  square,
+  reciprocal,
+  tanh,
+  sigmoid,
+  silu,
+  softplus,
+  relu,
+  gelu_tanh,
+  gelu_erf,
+  count
+};
 
 struct UnaryFwd {
   UnaryOp op;
@@ -80,7 +96,10 @@ UAM_HD inline float unary_slope(UnaryOp op, float x) {
     case UnaryOp::sqrt: return 0.5f / std::sqrt(x);
     case UnaryOp::square: return x + x;
     case UnaryOp::reciprocal: return -1.f / (x * x);
-    case UnaryOp::tanh: { const float y = std::tanh(x); return 1.f - y * y; }
+    case UnaryOp::tanh: {
+      const float y = std::tanh(x);
+      return 1.f - y * y;
+    }
     case UnaryOp::sigmoid: return sigmoid_scalar(x) * sigmoid_scalar(-x);
     case UnaryOp::silu: return sigmoid_scalar(x) * (1.f + x * sigmoid_scalar(-x));
     case UnaryOp::softplus: return x == 0.f ? 1.f : sigmoid_scalar(x);

@@ -20,7 +20,9 @@ export interface Kernel<P extends object> {
 
 function toUamError(error: unknown): unknown {
   const { code, message } = error as { code?: string; message?: string };
-  return typeof code === 'string' && code.startsWith('UAM_') ? new UamError(code as UamErrorCode, message ?? code, { cause: error }) : error;
+  return typeof code === 'string' && code.startsWith('UAM_')
+    ? new UamError(code as UamErrorCode, message ?? code, { cause: error })
+    : error;
 }
 
 /** Native kernels are float32; float64 arrays go to the reference, which is how gradients are checked. */

@@ -63,7 +63,12 @@ export function broadcastCopy(x: Tensor, shape: Shape, scale = 1): Tensor {
 }
 
 /** Zeros of `shape` with dy[o, i] at [o, index[o, i], i]: the gradient of picking one element along an axis. */
-export function scatterAlongAxis(dy: Tensor, index: Int32Array, [outer, length, inner]: readonly [number, number, number], shape: Shape): Tensor {
+export function scatterAlongAxis(
+  dy: Tensor,
+  index: Int32Array,
+  [outer, length, inner]: readonly [number, number, number],
+  shape: Shape,
+): Tensor {
   const dx = Tensor.zeros(shape, dy.dtype);
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < inner; i++) dx.data[(o * length + (index[o * inner + i] as number)) * inner + i] = dy.data[o * inner + i] as number;
@@ -170,7 +175,8 @@ export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
   if (!head) throw new UamError('UAM_ARGUMENT', 'concat: expected at least one tensor, received an empty list');
   for (const tensor of tensors) requireTensor('concat', 'every tensor', tensor, [head.dtype]);
   const at = normalAxis('concat', axis, head.shape.length);
-  const fits = (tensor: Tensor) => tensor.shape.length === head.shape.length && tensor.shape.every((n, i) => i === at || n === head.shape[i]);
+  const fits = (tensor: Tensor) =>
+    tensor.shape.length === head.shape.length && tensor.shape.every((n, i) => i === at || n === head.shape[i]);
   const odd = tensors.find((tensor) => !fits(tensor));
   if (odd) throw mismatch('UAM_SHAPE', `concat: every tensor`, `like ${format(head.shape)} except along axis ${at}`, format(odd.shape));
   const lengths = tensors.map((tensor) => tensor.shape[at] as number);

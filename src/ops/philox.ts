@@ -6,7 +6,10 @@ function multiply(a: number, b: number): [number, number] {
 }
 
 /** The four words of Philox4x32-10 (Salmon et al., SC 2011) for a counter and a key. */
-export function philox(counter: readonly [number, number, number, number], key: readonly [number, number]): [number, number, number, number] {
+export function philox(
+  counter: readonly [number, number, number, number],
+  key: readonly [number, number],
+): [number, number, number, number] {
   let [c0, c1, c2, c3] = counter;
   let [k0, k1] = key;
   for (let round = 0; round < 10; round++) {

@@ -25,7 +25,8 @@ const MIN = 2;
 
 const reduceKernel = kernel<ReduceParams>('reduce', ({ op, outer, axis, inner, scale, x, y, index }) => {
   const better = (a: number, b: number) => !Number.isNaN(b) && (Number.isNaN(a) || (op === MAX ? a > b : a < b));
-  if (op !== SUM && axis === 0 && outer * inner > 0) throw new UamError('UAM_SHAPE', 'reduce: the greatest or least of no elements does not exist');
+  if (op !== SUM && axis === 0 && outer * inner > 0)
+    throw new UamError('UAM_SHAPE', 'reduce: the greatest or least of no elements does not exist');
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < inner; i++) {
       const at = (a: number) => x[(o * axis + a) * inner + i] as number;
@@ -89,7 +90,8 @@ export interface ReduceOptions {
 
 function reduced(op: string, x: Tensor, { axis, keepDims = false }: ReduceOptions): { axes: number[]; kept: number[]; shape: number[] } {
   const rank = x.shape.length;
-  const list = axis === undefined ? x.shape.map((_, i) => i) : (typeof axis === 'number' ? [axis] : [...axis]).map((a) => normalAxis(op, a, rank));
+  const list =
+    axis === undefined ? x.shape.map((_, i) => i) : (typeof axis === 'number' ? [axis] : [...axis]).map((a) => normalAxis(op, a, rank));
   const axes = [...new Set(list)];
   if (axes.length !== list.length) throw new UamError('UAM_ARGUMENT', `${op}: axis names one axis twice: ${JSON.stringify(axis)}`);
   const kept = x.shape.map((n, i) => (axes.includes(i) ? 1 : n));
@@ -137,7 +139,9 @@ function extreme(op: 'max' | 'min', x: Tensor, axis: number, keepDims: boolean):
  * @throws UamError `UAM_SHAPE` over an axis of length 0
  * @example max(Tensor.from([1, 5, 3])).values.item();   // 5
  */
-export const max = (x: Tensor, { axis = -1, keepDims = false }: { axis?: number; keepDims?: boolean } = {}) => extreme('max', x, axis, keepDims);
+export const max = (x: Tensor, { axis = -1, keepDims = false }: { axis?: number; keepDims?: boolean } = {}) =>
+  extreme('max', x, axis, keepDims);
 
 /** The least element along an axis and where it stands; otherwise as `max`. @example min(Tensor.from([4, 2])).indices.item();   // 1 */
-export const min = (x: Tensor, { axis = -1, keepDims = false }: { axis?: number; keepDims?: boolean } = {}) => extreme('min', x, axis, keepDims);
+export const min = (x: Tensor, { axis = -1, keepDims = false }: { axis?: number; keepDims?: boolean } = {}) =>
+  extreme('min', x, axis, keepDims);

@@ -61,7 +61,7 @@ const functions: readonly { name: string; f: (x: number) => number; slope: (x: n
   { name: 'sigmoid', f: logistic, slope: (x) => logistic(x) * logistic(-x) },
   { name: 'silu', f: (x) => x / (1 + Math.exp(-x)), slope: (x) => logistic(x) * (1 + x * logistic(-x)) },
   { name: 'softplus', f: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), slope: (x) => (x === 0 ? 1 : logistic(x)) },
-  { name: 'relu', f: (x) => (x < 0 ? 0 : x), slope: (x) => (x > 0 ? 1 : Math.max(x, 0)) },
+  { name: 'relu', f: (x) => Math.max(x, 0), slope: (x) => (x > 0 ? 1 : Math.max(x, 0)) },
   {
     name: 'geluTanh',
     f: (x) => x * logistic(twiceU(x)),

@@ -1,7 +1,11 @@
 import type { Shape } from '../tensor/shape.js';
 
 /** Calls `visit` with the offsets of every element of `shape`, in C order: how strided kernels are defined in TypeScript. */
-export function walk(shape: ArrayLike<number>, strides: readonly ArrayLike<number>[], visit: (flat: number, offsets: readonly number[]) => void): void {
+export function walk(
+  shape: ArrayLike<number>,
+  strides: readonly ArrayLike<number>[],
+  visit: (flat: number, offsets: readonly number[]) => void,
+): void {
   const rank = shape.length;
   const index = new Array<number>(rank).fill(0);
   const offsets = new Array<number>(strides.length).fill(0);

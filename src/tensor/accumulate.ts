@@ -1,6 +1,6 @@
 import { kernel } from '../native/call.js';
 import type { FloatArray } from './arena.js';
-import { Tensor } from './tensor.js';
+import type { Tensor } from './tensor.js';
 
 interface AccumulateParams {
   n: number;

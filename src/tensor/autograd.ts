@@ -1,7 +1,7 @@
 import { mismatch, UamError } from '../errors.js';
 import { accumulate } from './accumulate.js';
 import { context, noGrad } from './context.js';
-import { type Backward, newNode, type Node } from './node.js';
+import { type Backward, type Node, newNode } from './node.js';
 import { propagate, type Root } from './propagate.js';
 import { format, sameShape } from './shape.js';
 import { Tensor } from './tensor.js';
@@ -12,7 +12,12 @@ import { Tensor } from './tensor.js';
  *
  * @returns `outputs`
  */
-export function recordAll<T extends readonly Tensor[]>(name: string, inputs: readonly (Tensor | undefined)[], outputs: T, backward: Backward): T {
+export function recordAll<T extends readonly Tensor[]>(
+  name: string,
+  inputs: readonly (Tensor | undefined)[],
+  outputs: T,
+  backward: Backward,
+): T {
   if (context.reads) for (const input of inputs) if (input?.node) context.reads.add(input);
   if (!context.recording || !inputs.some((input) => input?.node)) return outputs;
   const edges = inputs.map((input) => input?.node && { node: input.node, output: input.output, shape: input.shape });

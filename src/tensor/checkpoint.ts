@@ -8,7 +8,11 @@ import { Tensor } from './tensor.js';
 const listOf = (result: Tensor | readonly Tensor[]): readonly Tensor[] => (result instanceof Tensor ? [result] : result);
 
 /** Gradients of `sources` from those of `outputs`, through the graph in between only. */
-function gradientsBetween(sources: readonly Tensor[], outputs: readonly Tensor[], upstream: (Tensor | undefined)[]): (Tensor | undefined)[] {
+function gradientsBetween(
+  sources: readonly Tensor[],
+  outputs: readonly Tensor[],
+  upstream: (Tensor | undefined)[],
+): (Tensor | undefined)[] {
   const boundary = new Set(sources.map((source) => source.node));
   const isBoundary = (node: Node) => boundary.has(node);
   const roots = outputs.flatMap(({ node, output }, index): Root[] => {

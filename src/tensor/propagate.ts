@@ -51,7 +51,10 @@ function ancestors(roots: readonly Node[], isBoundary: (node: Node) => boolean):
   const stack = [...seen];
   for (let node = stack.pop(); node; node = stack.pop()) {
     if (node.freed && !isBoundary(node)) {
-      throw new UamError('UAM_GRAPH', `the graph of ${node.name} was already used and freed; pass retainGraph: true to the first backward pass`);
+      throw new UamError(
+        'UAM_GRAPH',
+        `the graph of ${node.name} was already used and freed; pass retainGraph: true to the first backward pass`,
+      );
     }
     if (isBoundary(node)) continue;
     for (const input of node.inputs) {

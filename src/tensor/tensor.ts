@@ -3,7 +3,7 @@ import { mismatch, UamError } from '../errors.js';
 import type { Device } from '../native/device.js';
 import { arrayOf, type DataArray, type Dtype } from './arena.js';
 import { context } from './context.js';
-import { newLeaf, type Node } from './node.js';
+import { type Node, newLeaf } from './node.js';
 import { checkShape, contiguousStrides, format, type Shape, sizeOf } from './shape.js';
 
 /** Memory that one or more tensors share; it returns to the arena when the last of them is disposed. */
@@ -208,7 +208,8 @@ export class Tensor {
     if (this.dtype !== 'float32' && this.dtype !== 'float64') {
       throw mismatch('UAM_DTYPE', 'requireGrad: the tensor', 'float32', this.dtype);
     }
-    if (this.node && !this.node.leaf) throw new UamError('UAM_GRAPH', 'requireGrad: this tensor is the result of an operation; detach() it first');
+    if (this.node && !this.node.leaf)
+      throw new UamError('UAM_GRAPH', 'requireGrad: this tensor is the result of an operation; detach() it first');
     this.node ??= newLeaf(this);
     return this;
   }

@@ -10,13 +10,28 @@ const shapes: [number[], number[]][] = [
   [[17], [17]],
   [[33], [1]],
   [[], [5]],
-  [[4, 1, 3], [2, 3]],
-  [[3, 1], [1, 5]],
-  [[2, 3, 4, 5], [3, 1, 5]],
-  [[0, 4], [1, 4]],
+  [
+    [4, 1, 3],
+    [2, 3],
+  ],
+  [
+    [3, 1],
+    [1, 5],
+  ],
+  [
+    [2, 3, 4, 5],
+    [3, 1, 5],
+  ],
+  [
+    [0, 4],
+    [1, 4],
+  ],
   [[40000], [40000]],
   [[129, 257], [257]],
-  [[129, 257], [129, 1]],
+  [
+    [129, 257],
+    [129, 1],
+  ],
 ];
 
 t.test('every function over broadcast shapes', async (t) => {
@@ -39,11 +54,14 @@ t.test('every function over broadcast shapes', async (t) => {
 t.test('every length around a vector', async (t) => {
   testOp(
     t,
-    Array.from({ length: 34 }, (_, n): OpCase => ({
-      name: `sub n = ${n}`,
-      inputs: { a: randomTensor([n], 1), b: randomTensor([n], 2) },
-      run: ({ a, b }) => sub(a as Tensor, b as Tensor),
-    })),
+    Array.from(
+      { length: 34 },
+      (_, n): OpCase => ({
+        name: `sub n = ${n}`,
+        inputs: { a: randomTensor([n], 1), b: randomTensor([n], 2) },
+        run: ({ a, b }) => sub(a as Tensor, b as Tensor),
+      }),
+    ),
   );
 });
 

@@ -6,16 +6,39 @@ import { testOp } from '../support/spec.js';
 t.test('permute and transpose', async (t) => {
   testOp(
     t,
-    ([
-      [[2, 3], [1, 0]],
-      [[33, 65], [1, 0]],
-      [[130, 67], [1, 0]],
-      [[2, 3, 4], [2, 0, 1]],
-      [[2, 3, 4, 5], [0, 2, 1, 3]],
-      [[2, 17, 1, 19], [3, 1, 0, 2]],
-      [[0, 3], [1, 0]],
-      [[5], [0]],
-    ] as [number[], number[]][]).map(([shape, order], i) => ({
+    (
+      [
+        [
+          [2, 3],
+          [1, 0],
+        ],
+        [
+          [33, 65],
+          [1, 0],
+        ],
+        [
+          [130, 67],
+          [1, 0],
+        ],
+        [
+          [2, 3, 4],
+          [2, 0, 1],
+        ],
+        [
+          [2, 3, 4, 5],
+          [0, 2, 1, 3],
+        ],
+        [
+          [2, 17, 1, 19],
+          [3, 1, 0, 2],
+        ],
+        [
+          [0, 3],
+          [1, 0],
+        ],
+        [[5], [0]],
+      ] as [number[], number[]][]
+    ).map(([shape, order], i) => ({
       name: `permute [${shape}] by [${order}]`,
       inputs: { x: randomTensor(shape, i) },
       run: ({ x }) => permute(x as Tensor, order),
@@ -41,13 +64,31 @@ t.test('reshape shares memory', async (t) => {
 t.test('slice', async (t) => {
   testOp(
     t,
-    ([
-      [[5, 4], [1], [3]],
-      [[5, 4], [0, 1], [5, 3]],
-      [[5, 4], [2, -2], [-1, 4]],
-      [[5, 4], [2, 2], [2, 2]],
-      [[3, 5, 7], [1, 0, 2], [3, 5, 4]],
-    ] as [number[], number[], number[]][]).map(([shape, begin, end], i) => ({
+    (
+      [
+        [[5, 4], [1], [3]],
+        [
+          [5, 4],
+          [0, 1],
+          [5, 3],
+        ],
+        [
+          [5, 4],
+          [2, -2],
+          [-1, 4],
+        ],
+        [
+          [5, 4],
+          [2, 2],
+          [2, 2],
+        ],
+        [
+          [3, 5, 7],
+          [1, 0, 2],
+          [3, 5, 4],
+        ],
+      ] as [number[], number[], number[]][]
+    ).map(([shape, begin, end], i) => ({
       name: `slice [${shape}] from [${begin}] to [${end}]`,
       inputs: { x: randomTensor(shape, i) },
       run: ({ x }) => slice(x as Tensor, begin, end),
@@ -69,7 +110,9 @@ t.test('concat and stack', async (t) => {
       run: ({ a, b, c }) => concat([a, b, c] as Tensor[], axis),
     })),
   );
-  testOp(t, [{ name: 'stack', inputs: { a: randomTensor([2, 3], 1), b: randomTensor([2, 3], 2) }, run: ({ a, b }) => stack([a, b] as Tensor[], 1) }]);
+  testOp(t, [
+    { name: 'stack', inputs: { a: randomTensor([2, 3], 1), b: randomTensor([2, 3], 2) }, run: ({ a, b }) => stack([a, b] as Tensor[], 1) },
+  ]);
   t.throws(() => concat([]), { code: 'UAM_ARGUMENT' });
   t.throws(() => concat([Tensor.zeros([2, 3]), Tensor.zeros([3, 2])]), { code: 'UAM_SHAPE' });
   t.throws(() => stack([Tensor.zeros([2]), Tensor.zeros([3])]), { code: 'UAM_SHAPE' });

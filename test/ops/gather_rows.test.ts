@@ -13,11 +13,17 @@ t.test('gather and scatterAdd along any axis', async (t) => {
     [[400, 70], 0, Array.from({ length: 900 }, (_, i) => (i * 37) % 400)],
   ] as [number[], number, number[]][]) {
     const ids = Tensor.from(Int32Array.from(index));
-    testOp(t, [{ name: `gather [${shape}] along ${axis}`, inputs: { x: randomTensor(shape, 1) }, run: ({ x }) => gather(x as Tensor, ids, axis) }]);
+    testOp(t, [
+      { name: `gather [${shape}] along ${axis}`, inputs: { x: randomTensor(shape, 1) }, run: ({ x }) => gather(x as Tensor, ids, axis) },
+    ]);
     const at = axis < 0 ? axis + shape.length : axis;
     const source = shape.map((n, i) => (i === at ? index.length : n));
     testOp(t, [
-      { name: `scatterAdd [${source}] along ${axis}`, inputs: { x: randomTensor(source, 2) }, run: ({ x }) => scatterAdd(x as Tensor, ids, shape[at] as number, axis) },
+      {
+        name: `scatterAdd [${source}] along ${axis}`,
+        inputs: { x: randomTensor(source, 2) },
+        run: ({ x }) => scatterAdd(x as Tensor, ids, shape[at] as number, axis),
+      },
     ]);
   }
 });

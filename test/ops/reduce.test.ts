@@ -28,22 +28,26 @@ const cases: [number[], Options][] = [
 t.test('sum and mean over any axes', async (t) => {
   testOp(
     t,
-    cases.map(([shape, options], i): OpCase => ({
-      name: `sum [${shape}] ${JSON.stringify(options)}`,
-      inputs: { x: randomTensor(shape, i + 1) },
-      run: ({ x }) => sum(x as Tensor, options),
-    })),
+    cases.map(
+      ([shape, options], i): OpCase => ({
+        name: `sum [${shape}] ${JSON.stringify(options)}`,
+        inputs: { x: randomTensor(shape, i + 1) },
+        run: ({ x }) => sum(x as Tensor, options),
+      }),
+    ),
   );
   testOp(
     t,
     cases
       .filter(([shape]) => !shape.includes(0))
       .slice(0, 14)
-      .map(([shape, options], i): OpCase => ({
-        name: `mean [${shape}] ${JSON.stringify(options)}`,
-        inputs: { x: randomTensor(shape, i + 1) },
-        run: ({ x }) => mean(x as Tensor, options),
-      })),
+      .map(
+        ([shape, options], i): OpCase => ({
+          name: `mean [${shape}] ${JSON.stringify(options)}`,
+          inputs: { x: randomTensor(shape, i + 1) },
+          run: ({ x }) => mean(x as Tensor, options),
+        }),
+      ),
   );
 });
 
@@ -56,11 +60,13 @@ t.test('max and min: first of equals, NaN wins', async (t) => {
   for (const [name, op] of Object.entries({ max, min })) {
     testOp(
       t,
-      [1, 2, 3, 16, 33].map((n): OpCase => ({
-        name: `${name} over ${n}`,
-        inputs: { x: randomTensor([3, n, 4], n) },
-        run: ({ x }) => op(x as Tensor, { axis: 1 }).values,
-      })),
+      [1, 2, 3, 16, 33].map(
+        (n): OpCase => ({
+          name: `${name} over ${n}`,
+          inputs: { x: randomTensor([3, n, 4], n) },
+          run: ({ x }) => op(x as Tensor, { axis: 1 }).values,
+        }),
+      ),
     );
   }
   t.equal(max(Tensor.from([1, 7, 7])).indices.item(), 1);

@@ -11,7 +11,10 @@ t.test('where over broadcast shapes', async (t) => {
     [[4], [2, 1], [3, 1, 4]],
   ] as number[][][]) {
     const noise = randomTensor(m as number[], 9);
-    const mask = Tensor.from(Uint8Array.from(noise.data, (value) => (value > 0 ? 2 : 0)), m);
+    const mask = Tensor.from(
+      Uint8Array.from(noise.data, (value) => (value > 0 ? 2 : 0)),
+      m,
+    );
     testOp(t, [
       {
         name: `where [${m}] [${a}] [${b}]`,

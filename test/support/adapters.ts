@@ -1,8 +1,8 @@
 // How each op of the vectors is called in this package: one module per op, by the name of its file in src/ops.
 import { attentionAdapters } from './adapters/attention.js';
 import { causalConv1dAdapters } from './adapters/causal_conv1d.js';
-import { conv2dAdapters } from './adapters/conv2d.js';
 import { convTranspose2dAdapters } from './adapters/conv_transpose2d.js';
+import { conv2dAdapters } from './adapters/conv2d.js';
 import { groupnormAdapters } from './adapters/groupnorm.js';
 import { layernormAdapters } from './adapters/layernorm.js';
 import { linearAdapters } from './adapters/linear.js';

@@ -13,10 +13,7 @@ const isas = ['baseline', 'avx2', 'avx512'];
 export function testBackends(): TestBackend[] {
   const runtime = nativeRuntime();
   const native = runtime ? isas.slice(0, isas.indexOf(runtime.bestIsa()) + 1) : [];
-  return [
-    { name: 'reference', backend: 'reference' },
-    ...native.map((isa) => ({ name: `cpu ${isa}`, backend: 'cpu' as const, isa })),
-  ];
+  return [{ name: 'reference', backend: 'reference' }, ...native.map((isa) => ({ name: `cpu ${isa}`, backend: 'cpu' as const, isa }))];
 }
 
 /** Runs `body` on a backend with a number of threads, and puts things back. */

@@ -138,7 +138,8 @@ function checkCase(t: Test, opCase: OpCase): void {
         const gradient = oracle.gradients[name];
         if (!gradient) continue;
         const error = finiteDifferenceError(opCase, name, gradient);
-        if (!(error < 1e-6)) t.fail(`${opCase.name}: reference gradient of ${name} differs from finite differences by ${error.toExponential(2)}`);
+        if (!(error < 1e-6))
+          t.fail(`${opCase.name}: reference gradient of ${name} differs from finite differences by ${error.toExponential(2)}`);
       }
     });
   }

@@ -13,7 +13,8 @@ function main(): number {
   setBackend(values.backend as Backend);
   const folder = openFolder(path);
   const chosen = folder.cases.filter(({ op }) => !values.op || op === values.op);
-  if (chosen.length === 0) throw new Error(`no case of op '${values.op}' in ${path}; it has ${[...new Set(folder.cases.map(({ op }) => op))].join(', ')}`);
+  if (chosen.length === 0)
+    throw new Error(`no case of op '${values.op}' in ${path}; it has ${[...new Set(folder.cases.map(({ op }) => op))].join(', ')}`);
   let passed = 0;
   let failed = 0;
   for (const op of new Set(chosen.map((vectorCase) => vectorCase.op))) {
@@ -24,7 +25,8 @@ function main(): number {
     console.log(
       `${bad.length === 0 ? 'ok  ' : 'FAIL'} ${op.padEnd(20)} ${String(results.length).padStart(3)} cases   worst error ${worst.toExponential(2)}   tolerance ${tolerance.toExponential(2)}`,
     );
-    for (const result of values.verbose ? results : bad) console.log(`       ${result.id}: ${result.message || result.worst.toExponential(2)}`);
+    for (const result of values.verbose ? results : bad)
+      console.log(`       ${result.id}: ${result.message || result.worst.toExponential(2)}`);
     passed += results.length - bad.length;
     failed += bad.length;
   }

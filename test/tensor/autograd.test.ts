@@ -1,5 +1,22 @@
 import t from 'tap';
-import { add, backward, checkpoint, customOp, dropout, exp, grad, mul, noGrad, reshape, scope, silu, square, sub, sum, Tensor } from '../../src/index.js';
+import {
+  add,
+  backward,
+  checkpoint,
+  customOp,
+  dropout,
+  exp,
+  grad,
+  mul,
+  noGrad,
+  reshape,
+  scope,
+  silu,
+  square,
+  sub,
+  sum,
+  Tensor,
+} from '../../src/index.js';
 import { randomTensor } from '../support/random.js';
 import { testOp } from '../support/spec.js';
 
@@ -35,7 +52,14 @@ t.test('a gradient in .grad shares memory with nothing', async (t) => {
   const upstream = Tensor.from([1, 1]);
   backward(add(x, y), { upstream });
   backward(add(x, x), { upstream });
-  t.same([values(x.grad), values(y.grad), values(upstream)], [[3, 3], [1, 1], [1, 1]]);
+  t.same(
+    [values(x.grad), values(y.grad), values(upstream)],
+    [
+      [3, 3],
+      [1, 1],
+      [1, 1],
+    ],
+  );
 });
 
 t.test('the graph is freed after use, unless it is kept', async (t) => {
@@ -50,7 +74,14 @@ t.test('the graph is freed after use, unless it is kept', async (t) => {
 t.test('what cannot be differentiated says so', async (t) => {
   const x = Tensor.from([1, 2]).requireGrad();
   t.throws(() => grad(sum(Tensor.from([1])), [x]), { code: 'UAM_GRAPH', message: /nothing to differentiate/ });
-  t.throws(() => grad(noGrad(() => sum(x)), [x]), { code: 'UAM_GRAPH' });
+  t.throws(
+    () =>
+      grad(
+        noGrad(() => sum(x)),
+        [x],
+      ),
+    { code: 'UAM_GRAPH' },
+  );
   t.throws(() => grad(sum(x.detach()), [x]), { code: 'UAM_GRAPH' });
   t.throws(() => grad(square(x), [x]), { code: 'UAM_SHAPE', message: /loss must be a single number/ });
   t.throws(() => grad(square(x), [x], { upstream: Tensor.from([1]) }), { code: 'UAM_SHAPE' });
