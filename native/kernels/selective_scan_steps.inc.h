@@ -153,11 +153,12 @@ UAM_INLINE vf decay(vf t) {
 #else
   // The integer is added to the exponent field. 2^128 is infinity's pattern; below 2^-126 the result is zero.
   const vf x = min_of(set1(128.f), t), r = nearest(x);
-  const vi power = bits(exp2_fraction(x - r)) + (to_int(r) << 23);
 #if defined(__GNUC__)
+  typedef uint32_t vu __attribute__((vector_size(W * 4)));  // far below 2^-126 the sum wraps before it is masked away
+  const vi power = (vi)((vu)bits(exp2_fraction(x - r)) + ((vu)to_int(r) << 23));
   return floats(power & ~(x < set1(-126.f)));
 #else
-  return x < -126.f ? 0.f : floats(power);
+  return x < -126.f ? 0.f : floats(bits(exp2_fraction(x - r)) + int32_t(uint32_t(to_int(r)) << 23));
 #endif
 #endif
 }
