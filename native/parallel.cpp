@@ -48,6 +48,13 @@ struct Job {
   }
 };
 
+// Tells the processor that this is a spin, where it can be told.
+inline void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
 thread_local Pool* current_pool = nullptr;
 thread_local const int32_t* current_cancel = nullptr;
 thread_local bool inside_block = false;
@@ -109,7 +116,7 @@ class Pool {
     inside_block = true;  // a kernel called from a block never waits for other workers
     for (;;) {
       // Kernels come in bursts: a short spin saves the wake-up between two of them.
-      for (int i = 0; i < 4000 && pending_.load(std::memory_order_acquire) == 0; ++i) __builtin_ia32_pause();
+      for (int i = 0; i < 4000 && pending_.load(std::memory_order_acquire) == 0; ++i) pause();
       std::unique_lock lock(mutex_);
       Job* job = nullptr;
       wake_.wait(lock, [&] { return closing_ || (index < threads() - 1 && (job = next_job())); });

@@ -15,7 +15,9 @@
 #ifdef UAM_ISA_PASS
 #include "vec.h"
 #else
+#if defined(__x86_64__)
 #include <immintrin.h>
+#endif
 
 #include <cmath>
 #include <cstring>

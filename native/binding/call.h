@@ -43,6 +43,7 @@ template <class P> Napi::Function sync(Napi::Env env, const char* name, Kernel<P
         P params{};
         Reader reader(info.Env(), arguments(info, name), name, nullptr);
         params.fields(reader);
+        reader.confirm();
         const Failure failure = run_guarded(kernel, params, name, environment(info.Env()).pool.get(), nullptr);
         if (failure.code) throw coded_error(info.Env(), failure.code, failure.message);
         return info.Env().Undefined();
@@ -85,6 +86,7 @@ template <class P> Napi::Function async(Napi::Env env, const char* name, Kernel<
         auto work = std::make_unique<Work<P>>(info.Env(), name, kernel);
         Reader reader(info.Env(), arguments(info, name), name, &work->keep);
         work->params.fields(reader);
+        reader.confirm();
         if (info[1].IsTypedArray() && info[1].As<Napi::TypedArray>().TypedArrayType() == napi_int32_array &&
             info[1].As<Napi::Int32Array>().ElementLength() > 0) {
           work->cancel = info[1].As<Napi::Int32Array>().Data();

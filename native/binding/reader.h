@@ -102,6 +102,17 @@ class Reader {
     value = E(given);
   }
 
+  // To be called after fields(), with no JavaScript in between: a getter among the parameters may have detached or moved
+  // an array that was already read.
+  void confirm() {
+    for (const auto& [value, field, data, length] : borrowed_) {
+      void* now = nullptr;
+      size_t length_now = 0;
+      napi_get_typedarray_info(env_, value, nullptr, &length_now, &now, nullptr, nullptr);
+      if (now != data || length_now != length) fail("UAM_ARGUMENT", field, "left alone while it is read", "an array that a getter changed");
+    }
+  }
+
  private:
   [[noreturn]] void fail(const char* code, const char* field, const std::string& expected, const std::string& received) {
     throw coded_error(env_, code, std::string(kernel_) + ": " + field + " must be " + expected + ", received " + received);
@@ -140,12 +151,22 @@ class Reader {
     if (reinterpret_cast<uintptr_t>(data) % alignof(T) != 0)
       fail("UAM_ARGUMENT", field, "aligned to its element size", "a misaligned view");
     if (keep_) keep_->push_back(Napi::Persistent(given.As<Napi::Object>()));
+    borrowed_.push_back({given, field, array.Data(), array.ElementLength()});
   }
+
+  // An array as it was when its address was taken.
+  struct Borrowed {
+    Napi::Value value;
+    const char* field;
+    const void* data;
+    size_t length;
+  };
 
   Napi::Env env_;
   Napi::Object args_;
   const char* kernel_;
   std::vector<Napi::ObjectReference>* keep_;
+  std::vector<Borrowed> borrowed_;
 };
 
 }  // namespace uam::binding

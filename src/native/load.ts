@@ -76,6 +76,9 @@ export function loadAddon(): Loaded {
     ? [explicit]
     : [join(root, 'prebuilds', platformName(), 'uam_native.node'), join(root, 'build', 'Release', 'uam_native.node')];
   const tried: { path: string; error: string }[] = [];
+  if (explicit && !explicit.endsWith('.node')) {
+    throw new UamError('UAM_ADDON', `UAM_ADDON must be the path of a uam_native.node, received '${explicit}'`);
+  }
   for (const path of candidates) {
     if (!existsSync(path)) {
       tried.push({ path, error: 'no such file' });
