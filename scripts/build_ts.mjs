@@ -1,5 +1,9 @@
-// Compiles src/ twice: dist/esm for import, dist/cjs for require. The CommonJS pass works on a copy in which the one module
-// that needs import.meta is replaced, and which a package.json declares to be CommonJS.
+// Compiles src/ to dist/cjs, and gives `import` a thin module over it. So an application that reaches the package through both
+// `import` and `require` has one Tensor class and one arena; and loading one CommonJS tree takes half the time of an ESM tree.
+// dist/esm holds the declarations that `import` sees.
+//
+// The compiler works on a copy of src/ in which the one module that needs import.meta is replaced, and which a package.json
+// declares to be CommonJS. Packages that are ESM only can be reached from src/ by `await import()`, which stays as it is.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -7,17 +11,19 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-const compile = (project) => execFileSync(process.execPath, [tsc, '-p', project], { cwd: root, stdio: 'inherit' });
+const require = createRequire(import.meta.url);
+const compile = (project) =>
+  execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', project], { cwd: root, stdio: 'inherit' });
+const commonjs = JSON.stringify({ type: 'commonjs' });
+const dist = join(root, 'dist');
 
-rmSync(join(root, 'dist'), { recursive: true, force: true });
+rmSync(dist, { recursive: true, force: true });
 compile('tsconfig.esm.json');
 
 const copy = join(root, 'build', 'cjs');
 rmSync(copy, { recursive: true, force: true });
 mkdirSync(copy, { recursive: true });
 cpSync(join(root, 'src'), join(copy, 'src'), { recursive: true });
-const commonjs = JSON.stringify({ type: 'commonjs' });
 writeFileSync(join(copy, 'package.json'), commonjs);
 writeFileSync(
   join(copy, 'src', 'native', 'here.ts'),
@@ -32,4 +38,10 @@ writeFileSync(
   }),
 );
 compile(join('build', 'cjs', 'tsconfig.json'));
-writeFileSync(join(root, 'dist', 'cjs', 'package.json'), commonjs);
+writeFileSync(join(dist, 'cjs', 'package.json'), commonjs);
+
+const names = Object.keys(require(join(dist, 'cjs', 'index.js'))).sort();
+writeFileSync(
+  join(dist, 'esm', 'index.js'),
+  `import uam from '../cjs/index.js';\n\nexport const {\n${names.map((name) => `  ${name},\n`).join('')}} = uam;\n`,
+);

@@ -1,4 +1,5 @@
 """PyTorch on the CPU, written as a user would write it there. Backward times torch.autograd.grad alone."""
+import ctypes
 import math
 import os
 
@@ -87,8 +88,17 @@ def problem(s):
     return None, None
 
 
+def limit_blas(threads):
+    """torch.set_num_threads does not reach an OpenBLAS that Debian's torch was linked with."""
+    try:
+        ctypes.CDLL("libopenblas.so.0").openblas_set_num_threads(threads)
+    except (OSError, AttributeError):
+        pass  # another BLAS: it follows torch
+
+
 def prepare(shape, threads):
     torch.set_num_threads(threads)
+    limit_blas(threads)
     function, inputs = problem(shape)
     if function is None:
         return None
