@@ -38,5 +38,5 @@ try {
   process.exitCode = main();
 } catch (error) {
   console.error((error as Error).message);
-  process.exitCode = 2;
+  process.exitCode = 1;
 }
