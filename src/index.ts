@@ -1,5 +1,6 @@
 // The public API, all of it.
 export { UamError, type UamErrorCode } from './errors.js';
+export { type AsyncOptions, callKernel, callKernelAsync } from './native/call.js';
 export { type Backend, type Device, type RuntimeInfo, runtimeInfo, setBackend, setThreads } from './native/device.js';
 export * from './ops/index.js';
 export type { DataArray, Dtype } from './tensor/arena.js';

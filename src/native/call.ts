@@ -1,5 +1,6 @@
 import { UamError, type UamErrorCode } from '../errors.js';
 import { currentBackend, kernelTable } from './device.js';
+import type { KernelTable } from './load.js';
 
 export interface AsyncOptions {
   /** Ends the call between two blocks of work; the promise then rejects with `UAM_ABORTED` and the outputs are undefined. */
@@ -19,7 +20,7 @@ export interface Kernel<P extends object> {
 }
 
 function toUamError(error: unknown): unknown {
-  const { code, message } = error as { code?: string; message?: string };
+  const { code, message } = (error ?? {}) as { code?: string; message?: string };
   return typeof code === 'string' && code.startsWith('UAM_')
     ? new UamError(code as UamErrorCode, message ?? code, { cause: error })
     : error;
@@ -29,6 +30,24 @@ function toUamError(error: unknown): unknown {
 function wantsReference(params: object): boolean {
   for (const value of Object.values(params)) if (value instanceof Float64Array) return true;
   return false;
+}
+
+function refuseAborted(kernelName: string, { signal }: AsyncOptions): void {
+  if (signal?.aborted) throw new UamError('UAM_ABORTED', `${kernelName}: the call was aborted by its signal`, { cause: signal.reason });
+}
+
+async function runAsync(native: KernelTable, kernelName: string, params: object, { signal }: AsyncOptions): Promise<void> {
+  refuseAborted(kernelName, { signal });
+  const cancel = new Int32Array(1);
+  const abort = () => Atomics.store(cancel, 0, 1);
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    await native.async[kernelName]?.(params, cancel);
+  } catch (error) {
+    throw toUamError(error); // made here, so that it bears the caller's stack
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
 }
 
 /**
@@ -53,21 +72,55 @@ export function kernel<P extends object>(kernelName: string, reference: (params:
     }
   };
 
-  const async = async (params: P, { signal }: AsyncOptions = {}): Promise<void> => {
-    if (signal?.aborted) throw new UamError('UAM_ABORTED', `${kernelName}: the call was aborted by its signal`, { cause: signal.reason });
+  const async = async (params: P, options: AsyncOptions = {}): Promise<void> => {
+    refuseAborted(kernelName, options);
     const native = table(params);
     if (!native) return reference(params);
-    const cancel = new Int32Array(1);
-    const abort = () => Atomics.store(cancel, 0, 1);
-    signal?.addEventListener('abort', abort, { once: true });
-    try {
-      await native.async[kernelName]?.(params, cancel);
-    } catch (error) {
-      throw toUamError(error); // made here, so that it bears the caller's stack
-    } finally {
-      signal?.removeEventListener('abort', abort);
-    }
+    return runAsync(native, kernelName, params, options);
   };
 
   return Object.assign(call, { async, kernelName, reference });
+}
+
+function nativeTable(kernelName: string): KernelTable {
+  const table = kernelTable(currentBackend() === 'cuda' ? 'cuda' : 'cpu') as KernelTable;
+  if (kernelName === 'async' || !Object.hasOwn(table, kernelName)) {
+    const known = Object.keys(table).filter((name) => name !== 'async');
+    throw new UamError('UAM_ARGUMENT', `there is no kernel '${kernelName}'; the kernels are ${known.join(', ')}`);
+  }
+  return table;
+}
+
+/**
+ * Runs one native kernel on typed arrays, without tensors: for code that keeps its own buffers. The parameters of each kernel
+ * are those that `fields()` names in its contract, `native/kernels/<name>.h`, and are checked against it.
+ *
+ * @param kernelName a name of `native/kernels.def`, such as `'selective_scan_fwd'`
+ * @param params typed arrays and numbers; outputs are written in place
+ * @throws UamError `UAM_ARGUMENT`, `UAM_SHAPE`, `UAM_DTYPE` for parameters that do not fit the contract or an unknown name,
+ *   `UAM_ADDON` without the addon
+ * @example
+ * const y = new Float32Array(3);
+ * callKernel('accumulate', { n: 3, x: Float32Array.of(1, 2, 3), y });
+ */
+export function callKernel(kernelName: string, params: object): void {
+  const table = nativeTable(kernelName);
+  try {
+    table[kernelName]?.(params);
+  } catch (error) {
+    throw toUamError(error);
+  }
+}
+
+/**
+ * As `callKernel`, on a background thread: the event loop stays free. Until the promise settles the arrays belong to the kernel;
+ * do not read its outputs, write its inputs or transfer their buffers.
+ *
+ * @param options `signal` ends the call between two blocks of work; the promise then rejects with `UAM_ABORTED`
+ * @example
+ * const y = new Float32Array(3);
+ * await callKernelAsync('accumulate', { n: 3, x: Float32Array.of(1, 2, 3), y }, { signal: AbortSignal.timeout(1000) });
+ */
+export async function callKernelAsync(kernelName: string, params: object, options: AsyncOptions = {}): Promise<void> {
+  return runAsync(nativeTable(kernelName), kernelName, params, options);
 }
