@@ -100,21 +100,28 @@ const copy = mkdtempSync(join(tmpdir(), 'uam-mutate-'));
 const wanted = process.argv[2] ?? '';
 const build = () => execFileSync('make', ['-s', '-C', join(copy, 'build'), 'BUILDTYPE=Release', '-j2'], { stdio: 'pipe' });
 
+/** Whether the tests pass in the copy. */
+function pass(tests) {
+  const files = tests.map((test) => join('build', 'js', 'test', `${test}.test.js`));
+  return spawnSync('npx', ['tap', '--reporter=silent', '--timeout=120', ...files], { cwd: copy, stdio: 'ignore' }).status === 0;
+}
+
+const chosen = mutations.filter(([name, file]) => `${name} ${file}`.includes(wanted));
 let missed = 0;
 try {
   for (const part of ['native', 'build', 'src', 'test', 'package.json', '.taprc', 'node_modules', 'binding.gyp', 'scripts']) {
     cpSync(join(root, part), join(copy, part), { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
   }
-  for (const [name, file, code, replacement, tests] of mutations) {
-    if (!`${name} ${file}`.includes(wanted)) continue;
+  build();
+  const all = [...new Set(chosen.flatMap(([, , , , tests]) => tests))];
+  if (!pass(all)) throw new Error(`the tests fail before anything is broken: ${all.join(', ')}`);
+  for (const [name, file, code, replacement, tests] of chosen) {
     const path = join(copy, file);
     const original = readFileSync(path, 'utf8');
     if (!original.includes(code)) throw new Error(`${file} no longer holds: ${code}`);
     writeFileSync(path, original.replaceAll(code, replacement));
     build();
-    const files = tests.map((test) => join('build', 'js', 'test', `${test}.test.js`));
-    const { status } = spawnSync('npx', ['tap', '--reporter=silent', '--timeout=120', ...files], { cwd: copy, stdio: 'ignore' });
-    const noticed = status !== 0;
+    const noticed = !pass(tests);
     if (!noticed) missed++;
     console.log(`${noticed ? 'noticed' : 'MISSED '}  ${name} (${file})`);
     writeFileSync(path, original);
