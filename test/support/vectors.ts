@@ -87,7 +87,9 @@ export function runCase(folder: VectorFolder, vectorCase: VectorCase): CaseResul
   const { id, op, attrs } = vectorCase;
   const listed = folder.float32Error[op];
   const outTolerance = Math.max(1e-6, 4 * (listed?.out ?? 0));
-  const gradTolerance = Math.max(1e-6, 4 * (listed?.grad ?? 0));
+  // A listed error as large as the values (attention's, from gradients that vanish) would accept anything; 1e-4 is asked there,
+  // which is what the specification asks of gradients of whole layers.
+  const gradTolerance = listed && listed.grad > 0.1 ? 1e-4 : Math.max(1e-6, 4 * (listed?.grad ?? 0));
   const result: CaseResult = { id, op, passed: true, worst: 0, tolerance: Math.max(outTolerance, gradTolerance), message: '' };
   const adapter = adapters[op];
   if (!adapter) return { ...result, passed: false, worst: Number.POSITIVE_INFINITY, message: `unknown op ${op}` };
