@@ -1,4 +1,4 @@
-import { mismatch, UamError } from '../errors.js';
+import { mismatch } from '../errors.js';
 import { kernel } from '../native/call.js';
 import { recordAll } from '../tensor/autograd.js';
 import { context } from '../tensor/context.js';
@@ -12,6 +12,7 @@ import {
   selectiveScanBwdReference,
   selectiveScanFwdReference,
 } from './selective_scan_reference.js';
+import { offsetsOf, type SequenceOffsets } from './sequences.js';
 
 const selectiveScanFwd = kernel<SelectiveScanFwdParams>('selective_scan_fwd', selectiveScanFwdReference);
 const selectiveScanBwd = kernel<SelectiveScanBwdParams>('selective_scan_bwd', selectiveScanBwdReference);
@@ -36,7 +37,7 @@ export interface SelectiveScanInputs {
   /** State before the first step, [sequences, dim, state]. Default 0. */
   h0?: Tensor | undefined;
   /** For packed u: int32 [sequences + 1] from 0 to tokens; sequence s holds the tokens offsets[s] to offsets[s + 1]. Default: one sequence. */
-  offsets?: Tensor | Int32Array | undefined;
+  offsets?: SequenceOffsets | undefined;
 }
 
 export interface SelectiveScanOptions {
@@ -138,27 +139,17 @@ function layoutOf(inputs: SelectiveScanInputs) {
   if (z) requireShape(op, 'z', z, u.shape);
   if (D) requireShape(op, 'D', D, [dim]);
   if (deltaBias) requireShape(op, 'deltaBias', deltaBias, [dim]);
-  const offsets = offsetsOf(inputs);
+  const offsets = sequencesOf(inputs);
   const sequences = offsets.length - 1;
   if (h0) requireShape(op, 'h0', h0, [sequences, dim, state]);
   const tokens = leading.reduce((product, n) => product * n, 1);
   return { dim, state, sequences, params: { tokens, dim, state, groups, constantB, constantC, offsets } };
 }
 
-function offsetsOf({ u, offsets }: SelectiveScanInputs): Int32Array {
+/** Offsets of a batch of equal lengths, or those given for packed tokens. */
+function sequencesOf({ u, offsets }: SelectiveScanInputs): Int32Array {
   const [batchOrTokens = 0, length = 0] = u.shape;
-  if (offsets === undefined) {
-    return u.shape.length === 3 ? Int32Array.from({ length: batchOrTokens + 1 }, (_, i) => i * length) : Int32Array.of(0, batchOrTokens);
-  }
-  if (u.shape.length === 3) throw mismatch('UAM_SHAPE', `${op}: u`, '[tokens, dim] where offsets are given', format(u.shape));
-  const list = offsets instanceof Tensor ? (requireTensor(op, 'offsets', offsets, ['int32']).data as Int32Array) : offsets;
-  if (!(list instanceof Int32Array)) throw mismatch('UAM_DTYPE', `${op}: offsets`, 'an int32 tensor or an Int32Array', typeof list);
-  const rises = list.every((at, i) => i === 0 || at >= (list[i - 1] as number));
-  if (list.length < 1 || !rises || list[0] !== 0 || list.at(-1) !== batchOrTokens) {
-    throw new UamError(
-      'UAM_ARGUMENT',
-      `${op}: offsets must start at 0, never fall and end at ${batchOrTokens}, received [${list.subarray(0, 12)}]`,
-    );
-  }
-  return list.slice(); // the backward pass reads it again
+  if (u.shape.length === 2) return offsetsOf(op, offsets, batchOrTokens);
+  if (offsets !== undefined) throw mismatch('UAM_SHAPE', `${op}: u`, '[tokens, dim] where offsets are given', format(u.shape));
+  return Int32Array.from({ length: batchOrTokens + 1 }, (_, i) => i * length);
 }

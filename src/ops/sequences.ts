@@ -4,7 +4,10 @@ import { Tensor } from '../tensor/tensor.js';
 /** Where packed sequences begin and end: sequence s holds tokens [offsets[s], offsets[s + 1]). */
 export type SequenceOffsets = Int32Array | Tensor;
 
-/** The offsets of `tokens` tokens as an array, checked; one sequence where none are given. */
+/**
+ * The offsets of `tokens` tokens, checked; one sequence where none are given. A copy: the backward pass reads them again, and the
+ * caller may have reused the array by then.
+ */
 export function offsetsOf(op: string, offsets: SequenceOffsets | undefined, tokens: number): Int32Array {
   if (offsets === undefined) return Int32Array.of(0, tokens);
   const list = offsets instanceof Tensor ? offsets.data : offsets;
@@ -19,7 +22,7 @@ export function offsetsOf(op: string, offsets: SequenceOffsets | undefined, toke
       `[${received}]`,
     );
   }
-  return list;
+  return list.slice();
 }
 
 /** Calls visit(s, token, length) for every sequence; token(position) counts from its end where `reverse`. */

@@ -63,6 +63,22 @@ const states = [1, 3, 4, 8, 16, 17, 64];
 const dimensions = [1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 48]; // around the vector widths 4, 8 and 16
 const pick = <T>(list: readonly T[], i: number) => list[i % list.length] as T;
 
+t.test('the slope of the softplus of delta at exactly 0 is the true one, 1/2', async (t) => {
+  const zero = scanCase('delta 0', { dim: 17, state: 4, offsets: [0, 9] }, { deltaSoftplus: true, optional: ['D'] });
+  testOp(t, [{ ...zero, inputs: { ...zero.inputs, delta: Tensor.zeros([9, 17]) } }]); // against finite differences
+});
+
+t.test('offsets are read once: the caller may reuse the array before the backward pass', async (t) => {
+  const gradient = (spoil: boolean) => {
+    const { u, delta, A, B, C } = inputsOf({ dim: 3, state: 2, offsets: [0, 4, 9] }, {}) as Record<'u' | 'delta' | 'A' | 'B' | 'C', Tensor>;
+    const offsets = Int32Array.of(0, 4, 9);
+    const { out } = selectiveScan({ u: u.requireGrad(), delta, A, B, C, offsets });
+    if (spoil) offsets.fill(0);
+    return grad(out, [u], { upstream: Tensor.full([9, 3], 1) })[0] as Tensor;
+  };
+  t.ok(sameBits(gradient(true).data, gradient(false).data));
+});
+
 t.test('every length from 0 to 130, states and dims in turn', async (t) => {
   const cases = Array.from({ length: 131 }, (_, length): OpCase => {
     const dims = { dim: pick(dimensions, length), state: pick(states, length), offsets: [0, length] };
@@ -256,7 +272,7 @@ t.test('bad inputs are refused with what was expected', async (t) => {
   const good = () => packedInputs({ dim: 4, state: 3, offsets: [0, 5] }, {});
   const refuses = (change: object, code: string, message: RegExp) =>
     t.throws(() => selectiveScan({ ...good(), ...change }), { name: 'UamError', code, message });
-  refuses({ offsets: Int32Array.of(0, 6) }, 'UAM_ARGUMENT', /offsets must start at 0, never fall and end at 5/);
+  refuses({ offsets: Int32Array.of(0, 6) }, 'UAM_ARGUMENT', /offsets must be numbers that start at 0, never fall and end at 5/);
   refuses({ offsets: Int32Array.of(1, 5) }, 'UAM_ARGUMENT', /offsets/);
   refuses({ offsets: Int32Array.of(0, 4, 2, 5) }, 'UAM_ARGUMENT', /offsets/);
   refuses({ offsets: new Int32Array(0) }, 'UAM_ARGUMENT', /offsets/);
