@@ -10,6 +10,10 @@
  * | `UAM_DISPOSED`  | a tensor was used after it was disposed, or after its scope ended       |
  * | `UAM_GRAPH`     | gradients were asked for where there is no graph, or where it was freed |
  * | `UAM_NONFINITE` | a gradient is NaN or infinite where it would spoil what it updates     |
+ * | `UAM_INPUT`     | a file or folder cannot be found or read                                |
+ * | `UAM_FORMAT`    | a file's content is broken, or of a kind that is not supported          |
+ * | `UAM_DATA`      | a file is sound, but its values cannot be what they are given as        |
+ * | `UAM_IO`        | a result could not be written                                           |
  * | `UAM_ABORTED`   | an `AbortSignal` ended the call                                         |
  * | `UAM_MEMORY`    | there was not enough memory                                             |
  * | `UAM_NATIVE`    | native code failed unexpectedly (a bug: please report it)               |
@@ -23,6 +27,10 @@ export type UamErrorCode =
   | 'UAM_DISPOSED'
   | 'UAM_GRAPH'
   | 'UAM_NONFINITE'
+  | 'UAM_INPUT'
+  | 'UAM_FORMAT'
+  | 'UAM_DATA'
+  | 'UAM_IO'
   | 'UAM_ABORTED'
   | 'UAM_MEMORY'
   | 'UAM_NATIVE'

@@ -123,7 +123,7 @@ t.test('every kernel has its contract, its loops, one caller, a test and a bench
     );
     const device = `cuda/${op}.cu`;
     if (onCuda) t.ok(cuda.includes(device) && defines.test(read(device)), `${name} is defined in ${device}`);
-    const calls = new RegExp(`\\bkernel(<[^()]*>)?\\(\\s*'${name}'`);
+    const calls = new RegExp(`\\b(?:k|hostK)ernel(<[^()]*>)?\\(\\s*'${name}'`);
     const callers = sources.filter(({ text }) => calls.test(text)).map(({ path }) => path);
     t.equal(callers.length, 1, `${name} has one caller in src/: ${callers.join(', ') || 'none'}`);
     t.ok(

@@ -55,13 +55,27 @@ async function runAsync(native: KernelTable, kernelName: string, params: object,
  * that the contract's `fields()` names.
  */
 export function kernel<P extends object>(kernelName: string, reference: (params: P) => void): Kernel<P> {
-  const table = (params: P) => {
+  return bind(kernelName, reference, (params) => {
     const native = kernelTable(currentBackend());
     if (!native || wantsReference(params)) return undefined;
     if (!native[kernelName]) throw new UamError('UAM_DEVICE', `${kernelName} has no ${currentBackend()} kernel`);
     return native;
-  };
+  });
+}
 
+/**
+ * As `kernel`, for work on images, cells and their features: it runs on the CPU whatever device the model runs on, and its native
+ * form computes in float64, so float64 arrays do not send it to the reference.
+ */
+export function hostKernel<P extends object>(kernelName: string, reference: (params: P) => void): Kernel<P> {
+  return bind(kernelName, reference, () => kernelTable(currentBackend() === 'reference' ? 'reference' : 'cpu'));
+}
+
+function bind<P extends object>(
+  kernelName: string,
+  reference: (params: P) => void,
+  table: (params: P) => KernelTable | undefined,
+): Kernel<P> {
   const call = (params: P): void => {
     const native = table(params);
     if (!native) return reference(params);
