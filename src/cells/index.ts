@@ -12,3 +12,4 @@ export { type Rasterized, type RasterizeOptions, rasterizePolygons, rasterizePol
 export { readPolygons } from './read_polygons.js';
 export { type Segmentation, type SegmentOptions, segmentNuclei } from './segment.js';
 export { watershed, watershedAsync } from './watershed.js';
+export { type WriteGeoJsonOptions, writeGeoJson } from './write_geojson.js';
