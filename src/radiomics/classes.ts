@@ -1,9 +1,10 @@
 import type { ShapeClass, TextureClass } from './feature_class.js';
 import { firstorder } from './firstorder.js';
+import { glcm } from './glcm.js';
 
 /** The classes of PyRadiomics that read one channel, in PyRadiomics' order. */
 // biome-ignore lint/suspicious/noExplicitAny: each class has parameters of its own; params() makes them and kernel takes them
-export const TEXTURE_CLASSES: readonly TextureClass<any>[] = [firstorder];
+export const TEXTURE_CLASSES: readonly TextureClass<any>[] = [firstorder, glcm];
 
 /** The classes that read the mask alone. */
 // biome-ignore lint/suspicious/noExplicitAny: as above
