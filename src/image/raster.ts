@@ -1,18 +1,18 @@
 // From samples as a file stores them to the one or three channels of an image: alpha, palettes, inverted and short samples.
 import { formatError } from './failure.js';
 import type { RasterImage } from './image.js';
-import type { Samples } from './tiff_samples.js';
+import type { NumericArray } from './numeric_array.js';
 import type { Warnings } from './warnings.js';
 
 export interface StoredImage {
   name: string;
   width: number;
   height: number;
-  /** Samples per pixel: the colour's and `extra` more. */
+  /** NumericArray per pixel: the colour's and `extra` more. */
   samples: number;
   /** Bits of a sample, which scale samples shorter than a byte. */
   bits: number;
-  data: Samples;
+  data: NumericArray;
   colour: 'grey' | 'rgb' | 'palette';
   /** The sample after the colour: its alpha (`premultiplied`: the colour was multiplied by it), or something unknown. */
   extra?: 'alpha' | 'premultiplied' | 'unknown' | undefined;
@@ -22,7 +22,7 @@ export interface StoredImage {
   palette?: Uint8Array;
   /** The alpha of each palette entry; entries beyond it are opaque. */
   paletteAlpha?: Uint8Array;
-  /** Samples of this value are transparent: a grey, or red, green and blue. */
+  /** NumericArray of this value are transparent: a grey, or red, green and blue. */
   transparent?: readonly number[];
 }
 
@@ -48,14 +48,14 @@ export function toPixels(image: StoredImage, warnings: Warnings): { channels: 1 
 }
 
 /** Types that pixels have: integers of other widths become floats that hold all of their values. */
-function toNumbers(data: Samples): Pixels {
+function toNumbers(data: NumericArray): Pixels {
   if (data instanceof Uint8Array || data instanceof Uint16Array || data instanceof Float32Array || data instanceof Float64Array)
     return data;
   if (data instanceof Int8Array || data instanceof Int16Array) return Float32Array.from(data);
   return Float64Array.from(data as ArrayLike<number | bigint>, Number);
 }
 
-/** Samples of 1, 2 and 4 bits stretched to 0 to 255. */
+/** NumericArray of 1, 2 and 4 bits stretched to 0 to 255. */
 function scaled({ bits }: StoredImage, data: Pixels): Pixels {
   if (bits >= 8) return data;
   const factor = 255 / ((1 << bits) - 1);

@@ -2,11 +2,11 @@
 import type { ByteSource } from './byte_source.js';
 import { argumentError, formatError } from './failure.js';
 import type { RasterImage } from './image.js';
+import type { NumericArray } from './numeric_array.js';
 import { aperioMpp, imageJUnit, type Mpp, type OmePixels, omePixels, plausibleMpp } from './pixel_size.js';
 import { type StoredImage, toPixels } from './raster.js';
 import { readColorMap, readSubPage, readTiff, type TiffFile, type TiffPage } from './tiff_directory.js';
 import { type ReadablePage, type Region, readablePage, readTiffRegion } from './tiff_read.js';
-import type { Samples } from './tiff_samples.js';
 import type { Warnings } from './warnings.js';
 
 /** One resolution: a page, or a page per channel. */
@@ -154,7 +154,16 @@ async function readStored(readable: ReadablePage, region: Region, warnings: Warn
   }
   const palette = layout.colour === 'palette' ? await readPalette(file, page) : undefined;
   const { samples, bits } = page;
-  return { name, width: region.width, height: region.height, samples, bits, data: data as Samples, ...layout, ...(palette && { palette }) };
+  return {
+    name,
+    width: region.width,
+    height: region.height,
+    samples,
+    bits,
+    data: data as NumericArray,
+    ...layout,
+    ...(palette && { palette }),
+  };
 }
 
 /** The palette as RGB triples of 8 bits. Some writers fill the 16-bit fields with 8-bit values. */

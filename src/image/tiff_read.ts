@@ -1,7 +1,8 @@
 // A region of a TIFF page, tile by tile.
 import { dataError, decoding, formatError, refuseAborted } from './failure.js';
+import type { NumericArray } from './numeric_array.js';
 import { readJpegTables, readTileTable, rowBytes, samplesPerTile, type TiffFile, type TiffPage, type TileTable } from './tiff_directory.js';
-import { type Samples, samplesOf, samplesOfTile, sampleType } from './tiff_samples.js';
+import { samplesOf, samplesOfTile, sampleType } from './tiff_samples.js';
 import { decodeJpegTile } from './tiff_tile_jpeg.js';
 import { compressionName, isKnownCompression, JPEG, mostUnpacked, unpackTile } from './tiff_unpack.js';
 
@@ -80,7 +81,7 @@ const rowsOf = (page: TiffPage, row: number): number =>
 
 export interface RegionSamples {
   /** `height * width * samples` values. */
-  data: Samples;
+  data: NumericArray;
   /** Tiles that were never written and hold `fill`. */
   missing: number;
 }
@@ -134,7 +135,7 @@ function checkClaims({ file, page }: ReadablePage, table: TileTable, jobs: Job[]
   }
 }
 
-async function readTile(readable: ReadablePage, table: TileTable, { index, row }: Job): Promise<Samples> {
+async function readTile(readable: ReadablePage, table: TileTable, { index, row }: Job): Promise<NumericArray> {
   const { file, page, type } = readable;
   const { name } = file.source;
   const rows = rowsOf(page, row);
@@ -151,7 +152,7 @@ async function readTile(readable: ReadablePage, table: TileTable, { index, row }
 }
 
 /** Copies what of a tile lies in the region. */
-function copyTile({ page }: ReadablePage, region: Region, job: Job, tile: Samples, out: Samples): void {
+function copyTile({ page }: ReadablePage, region: Region, job: Job, tile: NumericArray, out: NumericArray): void {
   const left = job.column * page.tileWidth;
   const top = job.row * page.tileHeight;
   const x0 = Math.max(left, region.x);

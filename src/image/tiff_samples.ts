@@ -1,20 +1,16 @@
 // From the unpacked bytes of a tile to its samples: byte order, predictors, and samples shorter than a byte.
+import { halfToNumber, hostIsLittle, type NumericArray, swapBytes } from './numeric_array.js';
 import type { TiffPage } from './tiff_directory.js';
 import { rowBytes, samplesPerTile } from './tiff_directory.js';
 
-export type Samples =
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | Float32Array
-  | Float64Array
-  | BigInt64Array
-  | BigUint64Array;
-
-type SamplesConstructor = (new (length: number) => Samples) & (new (buffer: ArrayBufferLike, at: number, length: number) => Samples);
+type SamplesConstructor = (new (
+  length: number,
+) => NumericArray) &
+  (new (
+    buffer: ArrayBufferLike,
+    at: number,
+    length: number,
+  ) => NumericArray);
 
 const arrays: Record<string, SamplesConstructor> = {
   uint8: Uint8Array,
@@ -37,25 +33,12 @@ export function sampleType(page: TiffPage): string | undefined {
 }
 
 /** An array for `length` samples of a type. */
-export function samplesOf(type: string, length: number): Samples {
+export function samplesOf(type: string, length: number): NumericArray {
   return new (type === 'float16' ? Float32Array : arrays[type]!)(length);
 }
 
-/** Turns the bytes of every value round. */
-export function swapBytes(bytes: Uint8Array, size: number): void {
-  for (let at = 0; at + size <= bytes.length; at += size) {
-    for (let i = 0, j = size - 1; i < j; i++, j--) {
-      const byte = bytes[at + i]!;
-      bytes[at + i] = bytes[at + j]!;
-      bytes[at + j] = byte;
-    }
-  }
-}
-
-const hostIsLittle = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
-
 /** The samples of a tile of `rows` rows. `bytes` must hold all of them; they are used up. */
-export function samplesOfTile(page: TiffPage, type: string, bytes: Uint8Array, rows: number, little: boolean): Samples {
+export function samplesOfTile(page: TiffPage, type: string, bytes: Uint8Array, rows: number, little: boolean): NumericArray {
   const perRow = page.tileWidth * samplesPerTile(page);
   if (page.bits < 8) return unpackFields(page, bytes, perRow, rows);
   const size = page.bits / 8;
@@ -75,7 +58,7 @@ export function samplesOfTile(page: TiffPage, type: string, bytes: Uint8Array, r
 }
 
 /** Predictor 2: each sample was stored as its difference to the pixel before. Typed arrays wrap round as the format wants. */
-function undoDifferences(samples: Samples, start: number, length: number, step: number): void {
+function undoDifferences(samples: NumericArray, start: number, length: number, step: number): void {
   if (samples instanceof BigInt64Array || samples instanceof BigUint64Array) {
     for (let i = start + step; i < start + length; i++) samples[i]! += samples[i - step]!;
   } else {
@@ -93,7 +76,7 @@ function undoFloatPredictor(row: Uint8Array, size: number, step: number): void {
   }
 }
 
-/** Samples of 1, 2 or 4 bits, from the highest bit of a byte down; rows begin at a byte. */
+/** NumericArray of 1, 2 or 4 bits, from the highest bit of a byte down; rows begin at a byte. */
 function unpackFields(page: TiffPage, bytes: Uint8Array, perRow: number, rows: number): Uint8Array {
   const { bits } = page;
   const out = new Uint8Array(perRow * rows);
@@ -106,13 +89,4 @@ function unpackFields(page: TiffPage, bytes: Uint8Array, perRow: number, rows: n
     }
   }
   return out;
-}
-
-/** IEEE 754 half precision to a number. */
-export function halfToNumber(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 31;
-  const fraction = half & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
 }
