@@ -69,7 +69,7 @@ export function readJpegHeader(name: string, bytes: Uint8Array): JpegHeader {
 const PIXELS_PER_BYTE = 4096;
 
 /** Refuses what sharp would refuse less clearly, or only after allocating much. */
-function checkHeader(name: string, header: JpegHeader, size: number, maxPixels: number): void {
+export function checkJpegHeader(name: string, header: JpegHeader, size: number): void {
   const { width, height, components, precision, unusual } = header;
   if (!width || !height) throw formatError(name, `this JPEG claims an impossible size, ${width} x ${height}`);
   if (precision !== 8)
@@ -78,7 +78,6 @@ function checkHeader(name: string, header: JpegHeader, size: number, maxPixels: 
   if (components !== 1 && components !== 3) {
     throw formatError(name, `this JPEG has ${components} channels${components === 4 ? ' (CMYK)' : ''}; convert it to RGB`);
   }
-  refuseHuge(name, width, height, maxPixels);
   if (width * height > size * PIXELS_PER_BYTE) {
     throw formatError(name, `this JPEG claims ${width} x ${height} pixels, more than its ${size} bytes can hold: the file is damaged`);
   }
@@ -91,9 +90,9 @@ export interface DecodedJpeg {
   data: Uint8Array;
 }
 
-/** Decodes a JPEG whose header was read; broken and truncated ones are errors. */
+/** Decodes a JPEG whose header was read and checked; broken and truncated ones are errors. */
 export async function decodeJpeg(name: string, bytes: Uint8Array, header: JpegHeader, maxPixels: number): Promise<DecodedJpeg> {
-  checkHeader(name, header, bytes.length, maxPixels);
+  refuseHuge(name, header.width, header.height, maxPixels);
   const { default: sharp } = await import('sharp');
   const { data, info } = await decoding(name, 'this JPEG cannot be decoded', () =>
     sharp(bytes, { failOn: 'error', ignoreIcc: true, limitInputPixels: false })

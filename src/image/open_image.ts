@@ -1,7 +1,7 @@
 import { type ByteSource, type FileInput, openSource, readAll, recognise } from './byte_source.js';
 import { argumentError, formatError, pixelLimit, refuseAborted, refuseHuge } from './failure.js';
 import type { ImageWarning, RasterImage } from './image.js';
-import { decodeJpeg, exifOrientation, readJpegHeader } from './jpeg.js';
+import { checkJpegHeader, decodeJpeg, exifOrientation, readJpegHeader } from './jpeg.js';
 import { givenMpp, type Mpp, plausibleMpp } from './pixel_size.js';
 import { decodePng, PNG_PALETTE, type Png, readPngChunks } from './png.js';
 import { crop, type StoredImage, toPixels } from './raster.js';
@@ -208,6 +208,7 @@ async function openJpeg(source: ByteSource, maxPixels: number, wantsMpp: boolean
   const { name } = source;
   const bytes = await readAll(source);
   const header = readJpegHeader(name, bytes);
+  checkJpegHeader(name, header, bytes.length);
   warnTurned(name, header.exif, warnings);
   const [x, y] = header.perInch ?? [0, 0];
   const mpp = wantsMpp && header.perInch ? plausibleMpp(25400 / x, 25400 / y, `resolution of ${name}`, warnings) : undefined;
