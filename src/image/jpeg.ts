@@ -113,19 +113,3 @@ export async function decodeJpeg(name: string, bytes: Uint8Array, header: JpegHe
     data: new Uint8Array(data.buffer, data.byteOffset, data.length),
   };
 }
-
-/** The orientation (1 to 8) that an EXIF block names, 1 where it names none. */
-export function exifOrientation(exif: Uint8Array | undefined): number {
-  if (!exif || exif.length < 14) return 1;
-  const view = new DataView(exif.buffer, exif.byteOffset, exif.byteLength);
-  const little = view.getUint16(0) === 0x4949;
-  const ifd = view.getUint32(4, little);
-  if (ifd + 2 > exif.length) return 1;
-  const entries = view.getUint16(ifd, little);
-  for (let i = 0; i < entries; i++) {
-    const at = ifd + 2 + i * 12;
-    if (at + 12 > exif.length) return 1;
-    if (view.getUint16(at, little) === 0x112) return view.getUint16(at + 8, little);
-  }
-  return 1;
-}
