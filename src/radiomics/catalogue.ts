@@ -41,7 +41,10 @@ const PYRADIOMICS = Object.freeze(['firstorder', 'shape2D', 'glcm', 'glrlm', 'gl
 
 /** Every class, in the order of the columns. */
 export function featureClasses(): readonly ClassInfo[] {
-  const of = (list: readonly { name: string; source: string; features: readonly FeatureDefinition[] }[], region: FeatureRegion): ClassInfo[] =>
+  const of = (
+    list: readonly { name: string; source: string; features: readonly FeatureDefinition[] }[],
+    region: FeatureRegion,
+  ): ClassInfo[] =>
     list.map(({ name, source, features }) => ({
       ...{ name, source, features, region },
       default: PYRADIOMICS.includes(name),
