@@ -2,7 +2,7 @@
 import { UamError } from '../errors.js';
 
 /** What `status` codes mean: why a cell has NaN where others have values. */
-export const STATUS_NAMES = Object.freeze(['ok', 'single_pixel', 'line', 'no_neighbours', 'too_small'] as const);
+export const STATUS_NAMES = Object.freeze(['ok', 'single_pixel', 'line', 'no_neighbours', 'too_small', 'no_values'] as const);
 
 /** Why a cell has NaN where others have values; `'ok'` where nothing stood in the way. */
 export type CellStatus = (typeof STATUS_NAMES)[number];
