@@ -3,7 +3,7 @@ import type { Cells } from '../cells/cells.js';
 import { findCellsAsync } from '../cells/find_cells.js';
 import { UamError } from '../errors.js';
 import type { LabelMask, RasterImage } from '../image/image.js';
-import { checkInputs, type ExtractOptions, readOptions, type Request } from './extract_options.js';
+import { checkInputs, type ExtractOptions, type Request, readOptions } from './extract_options.js';
 import { planTasks, type Task } from './extract_tasks.js';
 import { formStatus, nanStatus } from './status.js';
 import { FeatureTable } from './table.js';

@@ -115,7 +115,13 @@ export function checkInputs(image: RasterImage, mask: LabelMask): void {
     );
   }
   if (!(mask.data instanceof Uint32Array)) {
-    throw mismatch('UAM_DTYPE', 'extract: mask.data', 'a Uint32Array of ids', `${(mask.data as object)?.constructor?.name}`, 'use Uint32Array.from(ids)');
+    throw mismatch(
+      'UAM_DTYPE',
+      'extract: mask.data',
+      'a Uint32Array of ids',
+      `${(mask.data as object)?.constructor?.name}`,
+      'use Uint32Array.from(ids)',
+    );
   }
   if (mask.data.length !== mask.width * mask.height) {
     throw mismatch('UAM_SHAPE', 'extract: mask.data', `${mask.width * mask.height} ids`, `${mask.data.length}`);
