@@ -2,13 +2,15 @@
 import { realpath } from 'node:fs/promises';
 import { UamError } from '../errors.js';
 import type { RasterImage } from '../image/image.js';
+import { features as catalogue, knownFeatures } from '../radiomics/catalogue.js';
+import type { ExtractOptions } from '../radiomics/extract_options.js';
 import { readParameterFile } from '../radiomics/parameter_file.js';
 import type { FeatureTable } from '../radiomics/table.js';
 import { STATUS_NAMES } from '../radiomics/table_columns.js';
 import { formatOf, openTableWriter, type TableWriter } from '../radiomics/table_writer.js';
-import type { Engine, ExtractionRequest, Found } from './engine.js';
+import type { Engine, Found } from './engine.js';
 import { isAboutOneImage } from './exit_codes.js';
-import { catalogueText, type FeatureFlags, numberFlag, requestOf } from './feature_flags.js';
+import { catalogueText, extractOptions, type FeatureFlags, numberFlag } from './feature_flags.js';
 import { findInputs, type InputPair, type Inputs } from './inputs.js';
 import type { Log } from './log.js';
 import type { Progress, ProgressState } from './progress.js';
@@ -42,17 +44,16 @@ interface Counts {
  */
 export async function runFeatures(flags: FeatureFlags, engine: Engine, session: Session): Promise<boolean> {
   if (flags.list) {
-    const entries = engine.catalogue();
-    await session.print(flags.json ? `${JSON.stringify(entries, null, 2)}\n` : catalogueText(entries));
+    await session.print(flags.json ? `${JSON.stringify(catalogue, null, 2)}\n` : catalogueText(catalogue));
     return true;
   }
   const start = performance.now();
   const out = refuseFlags(flags);
   const threads = numberFlag('threads', flags.threads, 'whole');
   const mpp = numberFlag('mpp', flags.mpp, 'above 0');
-  const parameters = flags.settings === undefined ? undefined : await readParameterFile(flags.settings, engine.knownFeatures());
+  const parameters = flags.settings === undefined ? undefined : await readParameterFile(flags.settings, knownFeatures());
   for (const { code, message } of parameters?.warnings ?? []) session.log.warn(message, { code });
-  const request = requestOf(flags, parameters, engine);
+  const options = extractOptions(flags, parameters);
   const inputs = await findInputs({ image: flags.image as string, mask: flags.mask, segment: flags.segment ?? false });
   for (const note of inputs.notes) session.log.warn(note);
   if (mpp !== undefined && inputs.pairs.some((pair) => pair.mpp !== undefined)) {
@@ -61,7 +62,7 @@ export async function runFeatures(flags: FeatureFlags, engine: Engine, session: 
   await refuseOverwriting(out, flags, inputs);
   if (threads !== undefined) engine.setThreads(threads);
 
-  const run = new Run(engine, session, request, inputs, { mpp, keepGoing: flags.keepGoing ?? false });
+  const run = new Run(engine, session, options, inputs, { mpp, keepGoing: flags.keepGoing ?? false });
   await run.into(out);
   const seconds = Math.round(performance.now() - start) / 1000;
   await report(run.counts, { out, seconds }, flags, session);
@@ -95,11 +96,13 @@ async function refuseOverwriting(out: string, flags: FeatureFlags, { pairs }: In
 class Run {
   readonly counts: Counts = { images: 0, cells: 0, columns: 0, status: {}, warnings: [], failures: [] };
   readonly #progress: ProgressState;
+  /** Of the first image. */
+  #units: string[] | undefined;
 
   constructor(
     private readonly engine: Engine,
     private readonly session: Session,
-    private readonly request: ExtractionRequest,
+    private readonly extraction: ExtractOptions,
     private readonly inputs: Inputs,
     private readonly options: { mpp: number | undefined; keepGoing: boolean },
   ) {
@@ -151,23 +154,28 @@ class Run {
     const { signal, progress } = this.session;
     signal.throwIfAborted();
     progress.update(this.#progress);
-    const image = this.#heed(pair, await this.engine.readImage(pair.image));
+    const image = this.#heed(pair, await this.engine.readImage(pair.image, signal));
     const given = this.options.mpp ?? pair.mpp;
     const scaled: RasterImage = given === undefined ? image : { ...image, mpp: [given, given] };
     signal.throwIfAborted();
-    const mask = this.#heed(pair, await (pair.mask === undefined ? this.engine.segment(scaled) : this.engine.readMask(pair.mask, scaled)));
+    const found =
+      pair.mask === undefined
+        ? this.engine.segment(scaled, { ...this.extraction, signal })
+        : this.engine.readMask(pair.mask, scaled, signal);
+    const mask = this.#heed(pair, await found);
     signal.throwIfAborted();
     const started = this.#progress.totalCells;
-    const onProgress = (done: number, total: number): void => {
+    const onProgress = ({ done, total }: { done: number; total: number }): void => {
       Object.assign(this.#progress, { cells: total, cellsDone: done, totalCells: started + done });
       progress.update(this.#progress);
     };
     let rows = 0;
-    for await (const table of this.engine.extract(scaled, mask, this.request, { signal, onProgress })) {
+    for await (const table of this.engine.extract(scaled, mask, { ...this.extraction, signal, onProgress })) {
       signal.throwIfAborted();
       await writer.write(this.#labelled(pair, table));
       rows += table.length;
       this.#count(table);
+      this.#compareUnits(pair, table);
     }
     if (rows === 0) this.#warn(pair, 'no_cells', 'the image has no cells');
   }
@@ -187,6 +195,15 @@ class Run {
       const name = STATUS_NAMES[code] as string;
       this.counts.status[name] = (this.counts.status[name] ?? 0) + 1;
     }
+  }
+
+  /** One column cannot be in micrometres for one image and in pixels for another. */
+  #compareUnits(pair: InputPair, { columns }: FeatureTable): void {
+    this.#units ??= columns.map(({ unit }) => unit);
+    const at = columns.findIndex(({ unit }, i) => unit !== this.#units?.[i]);
+    if (at < 0 || this.counts.warnings.some(({ code, image }) => code === 'mixed_units' && image === pair.image)) return;
+    const text = `${columns[at]?.name} is in ${columns[at]?.unit} here and in ${this.#units[at]} in the images before`;
+    this.#warn(pair, 'mixed_units', `${text}: the pixel size of some images is unknown; give --mpp`);
   }
 
   #heed<T>(pair: InputPair, { value, warnings }: Found<T>): T {

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { UamError } from '../errors.js';
-import { csvHeader, csvRows } from './csv_text.js';
+import { CsvText, csvHeader } from './csv_text.js';
 import { type Output, openOutput } from './output_file.js';
 import type { CellRows } from './table_columns.js';
 import type { RowWriter } from './table_writer.js';
@@ -20,13 +20,12 @@ export async function openCsv(path: string, append: boolean): Promise<RowWriter>
   const before = append && path !== '-' ? await firstAndLast(path, zipped) : undefined;
   const file = await openOutput(path, before !== undefined);
   const output = zipped ? gzipped(file) : file;
+  const pending = new CsvText(chunk + (1 << 16));
   let started = false;
-  let pending = '';
 
   const flush = async (): Promise<void> => {
-    const text = pending;
-    pending = '';
-    if (text.length > 0) await output.write(Buffer.from(text));
+    if (pending.length > 0) await output.write(pending.bytes);
+    pending.clear();
   };
 
   return {
@@ -34,14 +33,12 @@ export async function openCsv(path: string, append: boolean): Promise<RowWriter>
     async write(table: CellRows): Promise<void> {
       if (!started) {
         const header = csvHeader(table);
-        if (before === undefined) pending = header;
+        if (before === undefined) pending.text(header);
         else if (before !== header) throw otherHeader(path, before, header);
         started = true;
       }
-      // About 20 characters a field: a few hundred rows of a hundred features fill a chunk.
-      const rows = Math.max(1, Math.floor(chunk / (20 * (table.columns.length + table.labels.length + 5))));
-      for (let i = 0; i < table.length; i += rows) {
-        pending += csvRows(table, i, Math.min(table.length, i + rows));
+      for (let i = 0; i < table.length; i++) {
+        pending.row(table, i);
         if (pending.length >= chunk) await flush();
       }
       if (path === '-') await flush(); // who reads along sees what there is

@@ -2,7 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { UamError } from '../errors.js';
 import type { ImageWarning } from '../image/image.js';
-import { checkImageTypes, type ImageTypeChoice } from './image_type_choice.js';
+import type { FeatureChoice } from './catalogue.js';
+import { checkImageTypes } from './image_type_choice.js';
+import type { ImageTypeOptions } from './image_types.js';
 import { didYouMean } from './near_names.js';
 import { explain, isMap, Problems, show } from './parameter_problems.js';
 import { checkSettings } from './setting_keys.js';
@@ -11,15 +13,12 @@ import type { Settings } from './settings.js';
 /** The names of each class's features, deprecated ones included: what a parameter file may ask for. */
 export type KnownFeatures = Readonly<Record<string, readonly string[]>>;
 
-/** Which features of which class; `null` stands for all that are not deprecated. */
-export type FeatureChoice = Record<string, readonly string[] | null>;
-
 /** What a parameter file asks for. */
 export interface Parameters {
   /** Only what the file gives: the rest has PyRadiomics' defaults. */
   settings: Partial<Settings>;
   /** In the file's order; `Original` alone where the file has none, as in PyRadiomics. */
-  imageTypes: ImageTypeChoice[];
+  imageTypes: ImageTypeOptions;
   /** Absent where the file has none: then the default features are computed. */
   features?: FeatureChoice;
   /** Things that are accepted, but mean less here than in PyRadiomics. */
@@ -55,10 +54,19 @@ export async function readParameterFile(path: string, known: KnownFeatures): Pro
   let content: unknown;
   try {
     content = document.toJS();
+    keepSpelling(content, document.getIn(['imageType', 'LoG', 'sigma']));
   } catch (error) {
     throw new UamError('UAM_FORMAT', `${path} is not valid YAML: ${(error as Error).message}`, { cause: error });
   }
   return checkParameters(content, known, path);
+}
+
+/** PyRadiomics names the images of LoG after sigma as Python prints it: 2.0 is not 2 there, and must not become it here. */
+function keepSpelling(content: unknown, sigmas: unknown): void {
+  const items = (sigmas as { items?: { value?: unknown; source?: string }[] } | undefined)?.items;
+  if (!Array.isArray(items)) return;
+  const texts = items.map(({ value, source }) => (Number.isInteger(value) && /[.e]/i.test(source ?? '') ? `${String(value)}.0` : value));
+  (content as { imageType: { LoG: { sigma: unknown } } }).imageType.LoG.sigma = texts;
 }
 
 /**
@@ -98,7 +106,7 @@ function checkFeatures(value: unknown, known: KnownFeatures, problems: Problems)
     problems.add('featureClass', `must be a map of classes, received ${show(value)}`);
     return undefined;
   }
-  const choice: FeatureChoice = {};
+  const choice: Record<string, readonly string[] | null> = {};
   for (const [name, wanted] of Object.entries(value)) {
     const where = `featureClass.${name}`;
     const features = Object.hasOwn(known, name) ? known[name] : undefined;

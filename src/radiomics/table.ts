@@ -1,6 +1,6 @@
 import ndarray from 'ndarray';
 import { UamError } from '../errors.js';
-import { csvHeader, csvRows } from './csv_text.js';
+import { csvOf } from './csv_text.js';
 import { didYouMean } from './near_names.js';
 import {
   CELL_COLUMNS,
@@ -151,7 +151,7 @@ export class FeatureTable implements Iterable<FeatureRow> {
 
   /** As a text in CSV: see `openTableWriter` for the form. */
   toCsv(): string {
-    return csvHeader(this) + csvRows(this, 0, this.length);
+    return csvOf(this);
   }
 
   /**

@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { UamError } from '../../src/errors.js';
+import { FILTER_KEYS } from '../../src/radiomics/image_type_choice.js';
+import { derivedImageNames, filterSettingNames } from '../../src/radiomics/image_types.js';
 import { checkParameters, readParameterFile } from '../../src/radiomics/parameter_file.js';
 import { completeSettings } from '../../src/radiomics/settings.js';
 
@@ -83,12 +85,14 @@ setting:
     minimumROIDimensions: 1,
   });
   completeSettings(settings);
-  t.same(imageTypes, [
-    { type: 'Original', options: {}, settings: {} },
-    { type: 'LoG', options: { sigma: [1, 3] }, settings: { binWidth: 10 } },
-    { type: 'Wavelet', options: { wavelet: 'haar' }, settings: { binCount: 16 } },
-    { type: 'Square', options: {}, settings: {} },
-  ]);
+  t.same(imageTypes, {
+    Original: {},
+    LoG: { sigma: ['1.0', 3], binWidth: 10 },
+    Wavelet: { wavelet: 'haar', binCount: 16 },
+    Square: {},
+  });
+  t.same(Object.keys(imageTypes), ['Original', 'LoG', 'Wavelet', 'Square'], 'in the order of the file');
+  t.same(derivedImageNames(imageTypes).slice(1, 3), ['log-sigma-1-0-mm-3D', 'log-sigma-3-mm-3D'], 'named as Python prints 1.0 and 3');
   t.same(features, { shape2D: null, firstorder: ['Mean', '10Percentile'], glcm: null });
   t.equal(warnings.length, 1);
   t.match(warnings[0], { code: 'setting_without_effect', message: /interpolator, resampledPixelSpacing, padDistance.*correctMask/ });
@@ -102,7 +106,7 @@ t.test('what is absent has defaults', async (t) => {
     { setting: null, imageType: null, featureClass: null },
     { imageType: {}, featureClass: {} },
   ]) {
-    t.same(checkParameters(content, known), { settings: {}, imageTypes: [{ type: 'Original', options: {}, settings: {} }], warnings: [] });
+    t.same(checkParameters(content, known), { settings: {}, imageTypes: { Original: {} }, warnings: [] });
   }
 });
 
@@ -134,7 +138,7 @@ t.test('every key that is not implemented is refused by name, all at once', asyn
     /^ {2}setting\.nonsense: not supported$/m,
     /^ {2}setting\.force2Ddimension: is accepted only as 0/m,
     /^ {2}imageType\.LBP3D: .*use LBP2D$/m,
-    /^ {2}imageType\.LoG\.sigma: must be a list of numbers above 0; it is missing$/m,
+    /^ {2}imageType\.LoG\.sigma: must be a list of widths.*received undefined$/m,
     /^ {2}imageType\.wavelet: unknown; did you mean 'Wavelet'\?$/m,
     /^ {2}imageType\.Square\.normalize: it holds for the whole run; give it under setting$/m,
     /^ {2}imageType\.Square\.binWidht: not supported; did you mean 'binWidth'\?$/m,
@@ -164,9 +168,11 @@ t.test('values are checked, with the key, what is expected and what came', async
   t.match(setting({ label: 0 }), /id of a cell/);
   t.match(setting({ minimumROIDimensions: 3 }), /1 or 2, received 3/);
   t.match(setting({ voxelBased: true }), /only as false/);
-  t.match(refused({ imageType: { LoG: { sigma: 3 } } }), /imageType\.LoG\.sigma: must be a list of numbers above 0, received 3/);
-  t.match(refused({ imageType: { LoG: { sigma: [1, -1] } } }), /received \[1,-1\]/);
-  t.match(refused({ imageType: { LBP2D: { lbp2DMethod: 'roar' } } }), /'ror'.*received "roar"/);
+  t.match(refused({ imageType: { LoG: { sigma: 3 } } }), /imageType\.LoG\.sigma: must be a list of widths.*received 3/);
+  t.match(refused({ imageType: { LoG: { sigma: [1, -1] } } }), /imageType\.LoG\.sigma: must be a list of numbers above 0, received -1/);
+  t.match(refused({ imageType: { LBP2D: { lbp2DMethod: 'roar' } } }), /imageType\.LBP2D\.lbp2DMethod: .*ror.*received "roar"/);
+  t.match(refused({ imageType: { Wavelet: { wavelet: 'haarr' } } }), /imageType\.Wavelet.*haarr/);
+  t.match(refused({ imageType: { Wavelet: { level: 0 } } }), /imageType\.Wavelet\.level: must be an integer/);
   t.match(refused({ imageType: { Original: { binWidth: -1 } } }), /imageType\.Original\.binWidth: must be a number above 0, received -1/);
   t.match(refused({ imageType: { Original: [1] } }), /must be a map of its settings/);
   for (const section of ['setting', 'imageType', 'featureClass'])
@@ -199,4 +205,8 @@ t.test('any object is accepted or refused, and nothing else happens', async () =
       refused(content);
     }),
   );
+});
+
+t.test('the keys of the filters are those that the filters read', async (t) => {
+  t.same(Object.values(FILTER_KEYS).flat().sort(), [...filterSettingNames].sort());
 });

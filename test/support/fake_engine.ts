@@ -7,36 +7,24 @@
 //   warn               reading it gives a warning
 import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Engine, ExtractionRequest } from '../../src/cli/engine.js';
+import type { Engine } from '../../src/cli/engine.js';
 import { UamError, type UamErrorCode } from '../../src/errors.js';
 import type { LabelMask, RasterImage } from '../../src/image/image.js';
+import type { ExtractOptions } from '../../src/radiomics/extract_options.js';
 import { makeTable } from './feature_tables.js';
-
-const known = { firstorder: ['Mean', 'Median', 'StandardDeviation'], glcm: ['Contrast'], hu: ['1'] };
 
 /** What the file says, by word. */
 const says = (name: string | undefined, word: string): string | undefined => name?.match(new RegExp(`^${word} ?(.*)$`, 'm'))?.[1];
 
 export class FakeEngine implements Engine {
-  readonly calls: { threads?: number; requests: ExtractionRequest[]; images: RasterImage[]; segmented: number } = {
-    requests: [],
+  readonly calls: { threads?: number; options: ExtractOptions[]; images: RasterImage[]; segmented: number } = {
+    options: [],
     images: [],
     segmented: 0,
   };
 
   setThreads(threads: number): void {
     this.calls.threads = threads;
-  }
-
-  catalogue() {
-    return [
-      { class: 'firstorder', name: 'Mean', unit: 'intensity', definition: 'mean intensity', source: 'PyRadiomics', default: true },
-      { class: 'hu', name: '1', unit: '1', definition: 'first Hu moment', source: 'Hu 1962', default: false },
-    ];
-  }
-
-  knownFeatures() {
-    return known;
   }
 
   async readImage(path: string) {
@@ -60,27 +48,23 @@ export class FakeEngine implements Engine {
     return { value: { width: image.width, height: image.height, data: new Uint32Array(16), name: 'cells 3' }, warnings: [] };
   }
 
-  async *extract(
-    image: RasterImage,
-    mask: LabelMask,
-    request: ExtractionRequest,
-    watch: { signal: AbortSignal; onProgress(done: number, total: number): void },
-  ) {
-    this.calls.requests.push(request);
+  async *extract(image: RasterImage, mask: LabelMask, options: ExtractOptions) {
+    const { signal, onProgress, ...rest } = options;
+    this.calls.options.push(rest);
     this.calls.images.push(image);
     const cells = Number(says(mask.name, 'cells') ?? 5);
     const wait = Number(says(image.name, 'wait') ?? 0);
-    const names = request.channels.flatMap((channel) => ['Mean', 'Median'].map((name) => `${channel}_firstorder_${name}`));
+    const names = (options.channels ?? []).flatMap((channel) => ['Mean', 'Median'].map((name) => `${channel}_firstorder_${name}`));
     for (let from = 0, block = 0; from < cells || block === 0; from += 100, block++) {
       if (block > 0 && says(image.name, 'break')) throw new UamError(says(image.name, 'break') as UamErrorCode, 'made to break');
       if (wait > 0) {
-        await pause(wait, undefined, { signal: watch.signal }).catch((cause) => {
+        await pause(wait, undefined, { signal }).catch((cause) => {
           throw new UamError('UAM_ABORTED', 'aborted', { cause });
         });
       }
       const rows = Math.min(100, cells - from);
       yield makeTable(rows, names, block + 1);
-      watch.onProgress(from + rows, cells);
+      onProgress?.({ done: from + rows, total: cells });
     }
   }
 }
