@@ -14,8 +14,8 @@ export interface Engine {
   readImage(path: string, signal: AbortSignal): Promise<Found<RasterImage>>;
   /** The mask of an image, from a label image or from polygons. */
   readMask(path: string, image: RasterImage, signal: AbortSignal): Promise<Found<LabelMask>>;
-  /** The classical segmentation. */
-  segment(image: RasterImage, signal: AbortSignal): Promise<Found<LabelMask>>;
+  /** The classical segmentation; of the options it takes `stains` and `signal`. */
+  segment(image: RasterImage, options: ExtractOptions): Promise<Found<LabelMask>>;
   /** The features in blocks of cells; at least one block, though it may be empty. */
   extract(image: RasterImage, mask: LabelMask, options: ExtractOptions): AsyncIterable<FeatureTable>;
 }

@@ -158,7 +158,10 @@ class Run {
     const given = this.options.mpp ?? pair.mpp;
     const scaled: RasterImage = given === undefined ? image : { ...image, mpp: [given, given] };
     signal.throwIfAborted();
-    const found = pair.mask === undefined ? this.engine.segment(scaled, signal) : this.engine.readMask(pair.mask, scaled, signal);
+    const found =
+      pair.mask === undefined
+        ? this.engine.segment(scaled, { ...this.extraction, signal })
+        : this.engine.readMask(pair.mask, scaled, signal);
     const mask = this.#heed(pair, await found);
     signal.throwIfAborted();
     const started = this.#progress.totalCells;
