@@ -12,17 +12,16 @@ namespace {
 constexpr int64_t kTablePlaces = 8192;
 
 int64_t count_in_table(const LevelSize* pairs, int64_t n, int32_t levels, int32_t largest, SizeEntry* entries, Scratch& scratch) {
-  int32_t* entry_of = scratch.take<int32_t>(int64_t(levels) * largest);  // index of the entry plus 1
-  std::memset(entry_of, 0, size_t(levels) * size_t(largest) * sizeof(int32_t));
-  int32_t used = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    int32_t& entry = entry_of[int64_t(pairs[i].level) * largest + pairs[i].size - 1];
-    if (entry == 0) {
-      entries[used] = {pairs[i].level, pairs[i].size, 0};
-      entry = ++used;
-    }
-    entries[entry - 1].count += 1;
+  int32_t* counts = scratch.take<int32_t>(int64_t(levels) * largest);
+  std::memset(counts, 0, size_t(levels) * size_t(largest) * sizeof(int32_t));
+  const auto count_of = [&](int32_t level, int32_t size) -> int32_t& { return counts[int64_t(level) * largest + size - 1]; };
+  int64_t used = 0;
+  for (int64_t i = 0; i < n; ++i) {  // written always, kept where the pair is new: no branch to guess
+    entries[used].level = pairs[i].level;
+    entries[used].size = pairs[i].size;
+    used += count_of(pairs[i].level, pairs[i].size)++ == 0;
   }
+  for (int64_t e = 0; e < used; ++e) entries[e].count = double(count_of(entries[e].level, entries[e].size));
   return used;
 }
 

@@ -19,7 +19,7 @@ struct SizeEntry {
   double count;  // whole unless weighted
 };
 
-// Counts equal pairs. `entries` has room for `n`; returns how many are used. The order depends on the pairs alone.
+// Counts equal pairs. `entries` has room for `n` + 1; returns how many are used. The order depends on the pairs alone.
 int64_t count_pairs(const LevelSize* pairs, int64_t n, int32_t levels, SizeEntry* entries, Scratch& scratch);
 
 // With i the grey level, j the size, c the count, T = sum c, p = c / T.

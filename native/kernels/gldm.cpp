@@ -76,7 +76,7 @@ void fill_row(const Gldm& p, int64_t r, int64_t reach, double* out) {
   SizeEntry* entries = nullptr;
   int64_t n = 0;
   if (around.half > 0) {
-    entries = scratch.take<SizeEntry>(roi.n);
+    entries = scratch.take<SizeEntry>(roi.n + 1);
     n = count_pairs(find_dependents(roi, around, p.alpha, scratch), roi.n, roi.levels, entries, scratch);
     describe(entries, n, roi, out, scratch);
   } else {

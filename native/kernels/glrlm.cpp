@@ -156,7 +156,7 @@ void fill_row(const Glrlm& p, int64_t r, double* out) {
     const Runs runs = find_runs(roi, scratch);
     for (int d = 0; d < kDirections; ++d) {
       if (!has_lines(roi, runs, d, scratch)) continue;
-      matrices[d].entries = scratch.take<SizeEntry>(runs.count[d]);
+      matrices[d].entries = scratch.take<SizeEntry>(runs.count[d] + 1);
       matrices[d].n = count_pairs(runs.pairs[d], runs.count[d], roi.levels, matrices[d].entries, scratch);
     }
   }

@@ -113,7 +113,7 @@ void fill_row(const Glszm& p, int64_t r, double* out) {
   if (textured) {
     ZoneSets sets(roi.n, scratch);
     const int64_t zones = find_zones(roi, sets, scratch);
-    entries = scratch.take<SizeEntry>(zones);
+    entries = scratch.take<SizeEntry>(zones + 1);
     n = count_pairs(sets.zones(), zones, roi.levels, entries, scratch);
     describe(entries, n, roi, out, scratch);
   } else {

@@ -14,9 +14,9 @@ export function argumentError(text: string): UamError {
   return new UamError('UAM_ARGUMENT', text);
 }
 
-/** The text of whatever was thrown. */
+/** The text of whatever was thrown, on one line. */
 export function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return (error instanceof Error ? error.message : String(error)).trim().replace(/\s*\n\s*/g, '; ');
 }
 
 /**

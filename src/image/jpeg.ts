@@ -69,7 +69,7 @@ export function readJpegHeader(name: string, bytes: Uint8Array): JpegHeader {
 const PIXELS_PER_BYTE = 4096;
 
 /** Refuses what sharp would refuse less clearly, or only after allocating much. */
-function checkHeader(name: string, header: JpegHeader, size: number, maxPixels: number): void {
+export function checkJpegHeader(name: string, header: JpegHeader, size: number): void {
   const { width, height, components, precision, unusual } = header;
   if (!width || !height) throw formatError(name, `this JPEG claims an impossible size, ${width} x ${height}`);
   if (precision !== 8)
@@ -78,7 +78,6 @@ function checkHeader(name: string, header: JpegHeader, size: number, maxPixels: 
   if (components !== 1 && components !== 3) {
     throw formatError(name, `this JPEG has ${components} channels${components === 4 ? ' (CMYK)' : ''}; convert it to RGB`);
   }
-  refuseHuge(name, width, height, maxPixels);
   if (width * height > size * PIXELS_PER_BYTE) {
     throw formatError(name, `this JPEG claims ${width} x ${height} pixels, more than its ${size} bytes can hold: the file is damaged`);
   }
@@ -91,9 +90,9 @@ export interface DecodedJpeg {
   data: Uint8Array;
 }
 
-/** Decodes a JPEG whose header was read; broken and truncated ones are errors. */
+/** Decodes a JPEG whose header was read and checked; broken and truncated ones are errors. */
 export async function decodeJpeg(name: string, bytes: Uint8Array, header: JpegHeader, maxPixels: number): Promise<DecodedJpeg> {
-  checkHeader(name, header, bytes.length, maxPixels);
+  refuseHuge(name, header.width, header.height, maxPixels);
   const { default: sharp } = await import('sharp');
   const { data, info } = await decoding(name, 'this JPEG cannot be decoded', () =>
     sharp(bytes, { failOn: 'error', ignoreIcc: true, limitInputPixels: false })
@@ -113,20 +112,4 @@ export async function decodeJpeg(name: string, bytes: Uint8Array, header: JpegHe
     channels: header.components as 1 | 3,
     data: new Uint8Array(data.buffer, data.byteOffset, data.length),
   };
-}
-
-/** The orientation (1 to 8) that an EXIF block names, 1 where it names none. */
-export function exifOrientation(exif: Uint8Array | undefined): number {
-  if (!exif || exif.length < 14) return 1;
-  const view = new DataView(exif.buffer, exif.byteOffset, exif.byteLength);
-  const little = view.getUint16(0) === 0x4949;
-  const ifd = view.getUint32(4, little);
-  if (ifd + 2 > exif.length) return 1;
-  const entries = view.getUint16(ifd, little);
-  for (let i = 0; i < entries; i++) {
-    const at = ifd + 2 + i * 12;
-    if (at + 12 > exif.length) return 1;
-    if (view.getUint16(at, little) === 0x112) return view.getUint16(at + 8, little);
-  }
-  return 1;
 }

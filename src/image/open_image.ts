@@ -1,7 +1,8 @@
 import { type ByteSource, type FileInput, openSource, readAll, recognise } from './byte_source.js';
+import { readExif } from './exif.js';
 import { argumentError, formatError, pixelLimit, refuseAborted, refuseHuge } from './failure.js';
 import type { ImageWarning, RasterImage } from './image.js';
-import { decodeJpeg, exifOrientation, readJpegHeader } from './jpeg.js';
+import { checkJpegHeader, decodeJpeg, readJpegHeader } from './jpeg.js';
 import { givenMpp, type Mpp, plausibleMpp } from './pixel_size.js';
 import { decodePng, PNG_PALETTE, type Png, readPngChunks } from './png.js';
 import { crop, type StoredImage, toPixels } from './raster.js';
@@ -168,7 +169,7 @@ function whole(
 }
 
 function warnTurned(name: string, exif: Uint8Array | undefined, warnings: Warnings): void {
-  const orientation = exifOrientation(exif);
+  const { orientation } = readExif(exif);
   if (orientation > 1 && orientation <= 8) {
     warnings.add(
       'orientation_ignored',
@@ -208,9 +209,11 @@ async function openJpeg(source: ByteSource, maxPixels: number, wantsMpp: boolean
   const { name } = source;
   const bytes = await readAll(source);
   const header = readJpegHeader(name, bytes);
+  checkJpegHeader(name, header, bytes.length);
   warnTurned(name, header.exif, warnings);
-  const [x, y] = header.perInch ?? [0, 0];
-  const mpp = wantsMpp && header.perInch ? plausibleMpp(25400 / x, 25400 / y, `resolution of ${name}`, warnings) : undefined;
+  const perInch = header.perInch ?? readExif(header.exif).perInch;
+  const [x, y] = perInch ?? [0, 0];
+  const mpp = wantsMpp && perInch ? plausibleMpp(25400 / x, 25400 / y, `resolution of ${name}`, warnings) : undefined;
   const channels = header.components === 1 ? 1 : 3;
   return { ...whole(header.width, header.height, channels, () => decodeJpeg(name, bytes, header, maxPixels)), mpp };
 }

@@ -1,7 +1,7 @@
 // A JPEG tile of a TIFF lacks what its page says once: the tables, and whether its colours are RGB or YCbCr (TIFF technical note 2).
 // Put together they make an ordinary JPEG, which sharp decodes.
 import { formatError } from './failure.js';
-import { decodeJpeg, jpegSegments, readJpegHeader } from './jpeg.js';
+import { checkJpegHeader, decodeJpeg, jpegSegments, readJpegHeader } from './jpeg.js';
 import type { TiffPage } from './tiff_directory.js';
 
 const YCBCR = 6;
@@ -38,6 +38,7 @@ export async function decodeJpegTile(
   const marker = page.samples === 1 || page.planar ? [] : adobeMarker(page.photometric === YCBCR ? 1 : 0);
   const whole = Buffer.concat([Uint8Array.of(0xff, 0xd8, ...marker), ...shared, ...kept, rest]);
   const header = readJpegHeader(name, whole);
+  checkJpegHeader(name, header, whole.length);
   const samples = page.planar ? 1 : page.samples;
   if (header.width < page.tileWidth || header.height < rows || header.components !== samples) {
     throw formatError(

@@ -3,6 +3,7 @@ import { type FeatureDefinition, type TextureClass, writeMatrix } from './featur
 import { gatherRoi, nanMean, type Roi, type RoiInput } from './roi.js';
 import type { WeightingNorm } from './settings.js';
 import { countPairs, describeSizes, type SizeEntry } from './size_matrix.js';
+import { stepLength } from './weighting.js';
 
 const features: readonly FeatureDefinition[] = [
   { name: 'GrayLevelNonUniformity', unit: '1', definition: 'sum over grey levels of (runs of the level)^2, / runs' },
@@ -106,15 +107,10 @@ function reference(p: Params): void {
   for (let r = 0; r < p.rois; r++) p.out.set(describe(p, r), r * features.length);
 }
 
-const NORMS: Record<WeightingNorm, (y: number, x: number) => number> = {
-  manhattan: (y, x) => y + x,
-  euclidean: Math.hypot,
-  infinity: Math.max,
-  no_weighting: () => 1,
-};
-
-function weights(norm: WeightingNorm | null, [x, y]: readonly [number, number]): Float64Array | undefined {
-  return norm ? Float64Array.from(DIRECTIONS, ({ dy, dx }) => NORMS[norm](dy * y, Math.abs(dx) * x)) : undefined;
+/** Each direction weighs what its step measures. */
+function weights(norm: WeightingNorm | null, spacing: readonly [number, number]): Float64Array | undefined {
+  if (!norm) return undefined;
+  return Float64Array.from(DIRECTIONS, (step) => (norm === 'no_weighting' ? 1 : stepLength(norm, step, spacing)));
 }
 
 /** Runs of equal grey level along rows, columns and diagonals. */

@@ -5,6 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import type { Plane } from '../../src/image/image.js';
 import { packageRoot } from '../../src/native/load.js';
 import { SHAPE_CLASSES, TEXTURE_CLASSES } from '../../src/radiomics/classes.js';
+import { deriveImages } from '../../src/radiomics/image_types.js';
 import { type RoiMask, roiInput } from '../../src/radiomics/roi.js';
 import { completeSettings, type Settings } from '../../src/radiomics/settings.js';
 import { parseNpy } from './npy.js';
@@ -214,6 +215,21 @@ export function* runMatrices(cases: readonly MatrixCase[], onlyClass?: string): 
       if ((onlyClass && name !== onlyClass) || !expected) continue;
       const received = rawMatrix(name, regions, plane, { symmetricalGLCM: false });
       yield { id, setting: 'matrix', class: name, ...compareMatrix(received, expected) };
+    }
+  }
+}
+
+/** The features on filtered images of derived.json. */
+export async function* runDerived(folder: string, onlyClass?: string): AsyncGenerator<ClassResult> {
+  const { meta, rois } = json(join(folder, 'derived.json'));
+  for (const { id, values } of rois as { id: string; values: Expected }[]) {
+    const { regions, plane } = readRoi(folder, id);
+    for await (const { name, plane: derived, overrides } of deriveImages(plane, regions, meta.image_types)) {
+      for (const [className, expected] of Object.entries(values[name] ?? {})) {
+        if (onlyClass && className !== onlyClass) continue;
+        const { names, rows } = runClass(className, regions, derived, overrides);
+        yield { id, setting: name, class: className, ...compare(id.replace(/^roi\d+_/, ''), names, rows, expected) };
+      }
     }
   }
 }
