@@ -29,12 +29,15 @@ const stainDensity = hostKernel<StainDensityParams>('stain_density', stainDensit
 /** The stains of H&E, and what is left. */
 export type Stain = 'haematoxylin' | 'eosin' | 'residual';
 
+/** Which colours the stains of an image have. */
+export type StainChoice = 'ruifrok' | 'macenko' | readonly (readonly number[])[];
+
 export interface StainOptions {
   /**
    * Which colours the stains have: `'ruifrok'` (default), the published matrix for H&E; `'macenko'`, estimated from this image; or
    * rows of optical densities (R, G, B) of haematoxylin, eosin and, if wanted, a third stain.
    */
-  stains?: 'ruifrok' | 'macenko' | readonly (readonly number[])[] | undefined;
+  stains?: StainChoice | undefined;
   /** Which planes to make; default all three. */
   planes?: readonly Stain[] | undefined;
 }
