@@ -144,6 +144,10 @@ async function sized(regions: LabelMask, { least, most }: Pixels, call: AsyncOpt
  * pixel; holes filled and thin strands removed; cut by a watershed at necks and at passes of the density; nuclei by size.
  * The result does not depend on the number of threads.
  *
+ * Measured on the images that its constants were chosen with, so expect a little less elsewhere: average precision at IoU 0.5 of 0.55 on DSB
+ * 2018 (Dice 0.84), 0.56 on NuCLS, 0.44 on a PUMA image of pale tumour nuclei; of the experts' dots in BRCA-M2C, on which nothing was
+ * chosen, 93 % lie in a nucleus, and 5 % of the nuclei with a dot hold several.
+ *
  * @param image RGB, 8 bits
  * @returns a label image, the number of nuclei and warnings: `unknown_mpp` where the pixel size had to be guessed, `no_tissue` where
  *   there is nothing to segment, `large_objects` where objects above `maxArea` were left out
