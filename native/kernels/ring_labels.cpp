@@ -10,7 +10,8 @@ namespace uam::cpu {
 
 namespace {
 
-constexpr int64_t kTile = 256;  // pixels: one tile's rows of nearest cells stay in the cache
+constexpr int64_t kTile = 256;   // pixels: one tile's rows of nearest cells stay in the cache
+constexpr double kMost = 1e150;  // any length beyond it is as long: its square is still a number
 constexpr double kFar = std::numeric_limits<double>::infinity();
 
 // Distances in units of the smaller side of a pixel, squared: whole numbers where pixels are square, so that ties are ties.
@@ -22,7 +23,8 @@ struct Metric {
 
 Metric metric_of(const RingLabels& p) {
   const double unit = std::min(p.spacing.x, p.spacing.y);
-  const double x = p.spacing.x / unit, y = p.spacing.y / unit, width = p.ring_width / unit;
+  const auto in_units = [unit](double length) { return std::min(length / unit, kMost); };
+  const double x = in_units(p.spacing.x), y = in_units(p.spacing.y), width = in_units(p.ring_width);
   const double limit = width * width * (1 + 1e-9);
   const auto reach = [&](double weight, int64_t most) {
     const double pixels = std::sqrt(limit) / weight;
@@ -101,7 +103,7 @@ void one_tile(const RingLabels& p, const Metric& metric, int64_t x0, int64_t y0)
 
 void ring_labels(const RingLabels& p) {
   check_spacing(p.spacing);
-  if (!(p.ring_width >= 0) || !std::isfinite(p.ring_width / std::min(p.spacing.x, p.spacing.y)))
+  if (!(p.ring_width >= 0) || !std::isfinite(p.ring_width))
     throw KernelError("UAM_ARGUMENT", "ringWidth must be a number of at least 0, received " + std::to_string(p.ring_width));
   if (p.height == 0 || p.width == 0) return;
   const Metric metric = metric_of(p);

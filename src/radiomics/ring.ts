@@ -17,8 +17,8 @@ interface Params {
 function reference({ height, width, labels, ringWidth, spacingX, spacingY, rings }: Params): void {
   // In units of the smaller side of a pixel: whole numbers where pixels are square, so that ties are ties.
   const unit = Math.min(spacingX, spacingY);
-  const [wx, wy] = [(spacingX / unit) ** 2, (spacingY / unit) ** 2];
-  const limit = (ringWidth / unit) ** 2 * (1 + 1e-9);
+  const squared = (length: number) => Math.min(length / unit, 1e150) ** 2; // a number however long
+  const [wx, wy, limit] = [squared(spacingX), squared(spacingY), squared(ringWidth) * (1 + 1e-9)];
   const reachX = Math.min(Math.floor(Math.sqrt(limit / wx)), width);
   const reachY = Math.min(Math.floor(Math.sqrt(limit / wy)), height);
   for (let y = 0; y < height; y++) {
