@@ -122,25 +122,30 @@ Window blur(const Window& window, Scratch& scratch) {
   return {window.left + kBlurReach, window.top + kBlurReach, width, height, values};
 }
 
+struct Slope {
+  double dx, dy;
+};
+
 // The neighbour along the gradient, to the nearest eighth of a turn.
-int64_t steepest_step(double dx, double dy, int64_t stride) {
+int64_t steepest_step(const Slope& slope, int64_t stride) {
   constexpr double kTangent = 0.41421356237309503;  // of an eighth of a half turn
-  if (std::fabs(dy) <= kTangent * std::fabs(dx)) return 1;
-  if (std::fabs(dx) <= kTangent * std::fabs(dy)) return stride;
-  return (dx > 0) == (dy > 0) ? stride + 1 : stride - 1;
+  if (std::fabs(slope.dy) <= kTangent * std::fabs(slope.dx)) return 1;
+  if (std::fabs(slope.dx) <= kTangent * std::fabs(slope.dy)) return stride;
+  return (slope.dx > 0) == (slope.dy > 0) ? stride + 1 : stride - 1;
 }
 
 // Canny's edges in the region's box: 1 where an edge may go on, 2 where it begins and where it goes.
 const uint8_t* find_edges(const Window& smooth, double range, Scratch& scratch) {
   const int64_t width = smooth.width - 2, height = smooth.height - 2;  // of the gradient: the box and one pixel about it
   double* magnitude = scratch.take<double>(width * height);
-  int64_t* step = scratch.take<int64_t>(width * height);
+  const auto slope = [&smooth](int64_t x, int64_t y) {
+    const double* at = smooth.values + (y + 1) * smooth.width + x + 1;
+    return Slope{(at[1] - at[-1]) / 2, (at[smooth.width] - at[-smooth.width]) / 2};
+  };
   for (int64_t y = 0; y < height; ++y) {
     for (int64_t x = 0; x < width; ++x) {
-      const double* at = smooth.values + (y + 1) * smooth.width + x + 1;
-      const double dx = (at[1] - at[-1]) / 2, dy = (at[smooth.width] - at[-smooth.width]) / 2;
-      magnitude[y * width + x] = std::sqrt(dx * dx + dy * dy);
-      step[y * width + x] = steepest_step(dx, dy, width);
+      const Slope s = slope(x, y);
+      magnitude[y * width + x] = std::sqrt(s.dx * s.dx + s.dy * s.dy);
     }
   }
   uint8_t* edge = scratch.take<uint8_t>(width * height);
@@ -151,8 +156,9 @@ const uint8_t* find_edges(const Window& smooth, double range, Scratch& scratch) 
     for (int64_t x = 1; x < width - 1; ++x) {
       const int64_t at = y * width + x;
       const double m = magnitude[at];
-      const bool crest = m >= magnitude[at + step[at]] * kEdgeTie && m >= magnitude[at - step[at]] * kEdgeTie;
-      if (!(m > 0) || !crest || m < kEdgeLow * range) continue;
+      if (!(m > 0) || m < kEdgeLow * range) continue;
+      const int64_t step = steepest_step(slope(x, y), width);
+      if (m < magnitude[at + step] * kEdgeTie || m < magnitude[at - step] * kEdgeTie) continue;
       edge[at] = 1;
       if (m < kEdgeHigh * range) continue;
       edge[at] = 2;

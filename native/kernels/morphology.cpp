@@ -130,6 +130,16 @@ struct Harmonic {
   }
 };
 
+// In four sums side by side, for the processor's sake; their order is fixed.
+double dot(const double* a, const double* b, int64_t n) {
+  double sums[4] = {};
+  int64_t i = 0;
+  for (; i + 4 <= n; i += 4)
+    for (int lane = 0; lane < 4; ++lane) sums[lane] += a[i + lane] * b[i + lane];
+  for (; i < n; ++i) sums[0] += a[i] * b[i];
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
 // FSD: shares of octaves in the power of the direction of the tangent, less that of a circle. Its coefficient k is
 // sum turn e^(-ikt) / (2 pi i k).
 void turning_spectrum(const Curve& curve, double* out, Scratch& scratch) {
@@ -140,11 +150,7 @@ void turning_spectrum(const Curve& curve, double* out, Scratch& scratch) {
     out[band] = 0;
     for (; k < 2 << band; ++k) {
       harmonic.next(curve);
-      double re = 0, im = 0;
-      for (int64_t i = 0; i < curve.size; ++i) {
-        re += curve.turn[i] * harmonic.cosine[i];
-        im += curve.turn[i] * harmonic.sine[i];
-      }
+      const double re = dot(curve.turn, harmonic.cosine, curve.size), im = dot(curve.turn, harmonic.sine, curve.size);
       out[band] += (re * re + im * im) / (double(k) * double(k));
     }
     total += out[band];
@@ -162,13 +168,8 @@ const double* smooth_curvature(const Curve& curve, Scratch& scratch) {
   for (int k = 1; k <= kSmoothHarmonics; ++k) {
     harmonic.next(curve);
     // Real series of the derivative of x: (a sin kt - b cos kt) / (pi k), of y likewise.
-    double ax = 0, bx = 0, ay = 0, by = 0;
-    for (int64_t i = 0; i < n; ++i) {
-      ax += curve.jump_x[i] * harmonic.cosine[i];
-      bx += curve.jump_x[i] * harmonic.sine[i];
-      ay += curve.jump_y[i] * harmonic.cosine[i];
-      by += curve.jump_y[i] * harmonic.sine[i];
-    }
+    const double ax = dot(curve.jump_x, harmonic.cosine, n), bx = dot(curve.jump_x, harmonic.sine, n);
+    const double ay = dot(curve.jump_y, harmonic.cosine, n), by = dot(curve.jump_y, harmonic.sine, n);
     const double ratio = double(k) / kSmoothWidth, weight = std::exp(-ratio * ratio / 2) / kPi, first = weight / double(k);
     for (int64_t i = 0; i < n; ++i) {
       const double c = harmonic.cosine[i], s = harmonic.sine[i];

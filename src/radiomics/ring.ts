@@ -39,7 +39,10 @@ function reference({ height, width, labels, ringWidth, spacingX, spacingY, rings
 
 const ringLabels = hostKernel<Params>('ring_labels', reference);
 
-/** Rings about nuclei, for the classes that read cells: each ring has the id of its nucleus. */
+/**
+ * Rings about nuclei: each has the id of its nucleus, so the classes read them as
+ * `roiMask(rings.mask, { ...cells, boxes: rings.boxes })`.
+ */
 export interface Rings {
   mask: LabelMask;
   /** `[cells, 4]`, as `Cells.boxes`: the nucleus' box grown by the width, within the image. The ring may be smaller, or empty. */

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { Cells } from '../../src/cells/cells.js';
+import { firstorder } from '../../src/radiomics/firstorder.js';
 import { ringDifferences, ringMask, ringMaskAsync } from '../../src/radiomics/ring.js';
+import { roiInput, roiMask } from '../../src/radiomics/roi.js';
+import { completeSettings } from '../../src/radiomics/settings.js';
 import { onBackend } from '../support/backends.js';
 import { draw, type LabelImage, regionsOf, scattered, turns } from '../support/label_images.js';
 
@@ -135,6 +138,27 @@ t.test('what cannot be is refused', async (t) => {
   t.throws(() => rings(image, 1, [1, Number.NaN]), { code: 'UAM_ARGUMENT' });
   t.same(show(rings(image, 1e300, [1, 1e-300]).mask), ['.1'], 'wider than any image');
   await t.rejects(ringMaskAsync(image, cellsOf(image), 1, [1, 1], { signal: AbortSignal.abort() }), { code: 'UAM_ABORTED' });
+});
+
+t.test('the classes read rings as they read cells', async (t) => {
+  const image = draw('.....', '.12..', '.12..', '.....', '.33..');
+  const cells = cellsOf(image);
+  const { mask, boxes } = ringMask(image, cells, 1, [1, 1]);
+  const settings = completeSettings();
+  const means = (plane: Uint8Array) => {
+    const out = new Float64Array(3 * firstorder.features.length);
+    const regions = roiMask(mask, { ...cells, boxes });
+    firstorder.kernel(firstorder.params(roiInput(regions, plane, settings), settings, [1, 1], out));
+    const column = firstorder.features.findIndex(({ name }) => name === 'Mean');
+    return [0, 1, 2].map((r) => out[r * firstorder.features.length + column] as number);
+  };
+  t.same(show(mask), ['.12..', '1..2.', '1..2.', '.12..', '3..3.']);
+  const plane = Uint8Array.from(mask.data, (id) => 10 * id);
+  t.same(means(plane), [10, 20, 30]);
+  mask.data.forEach((id, at) => {
+    if (id === 3) mask.data[at] = 0;
+  });
+  t.same(means(plane), [10, 20, Number.NaN], 'an empty ring has no features');
 });
 
 t.test('differences between nucleus and ring', async (t) => {
