@@ -72,60 +72,76 @@ void hu_moments(const Region& region, const Spread& spread, const Spacing& spaci
   out[6] = d * a * (a * a - 3 * b * b) - c * b * (3 * a * a - b * b);
 }
 
-// The contour as a curve of t, which runs from 0 to 2 pi along its length. Its derivative is constant on each segment, so all that
-// Fourier series need is where the vertices are, and how derivative and direction change there.
-struct Curve {
+// Places on the contour by t, which runs from 0 to 2 pi along its length.
+struct Angles {
   int64_t size;
-  double length;
-  const double *cosine, *sine;  // of t at each vertex
-  const double* share;          // of the length that is nearest to each vertex
-  const double *jump_x, *jump_y, *turn;
-};
+  double *cosine, *sine;
 
-Curve curve_of(const Contours& contours, const Spacing& spacing, Scratch& scratch) {
-  const int64_t n = contours.size;
-  double* arrays = scratch.take<double>(6 * n);
-  double *cosine = arrays, *sine = arrays + n, *share = arrays + 2 * n, *jump_x = arrays + 3 * n, *jump_y = arrays + 4 * n,
-         *turn = arrays + 5 * n;
-  double* step = scratch.take<double>(3 * n);  // length of the segment that leaves each vertex, and its direction
-  double *to_x = step + n, *to_y = step + 2 * n;
-  double length = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    const Corner &a = contours.outer[i], &b = contours.outer[i + 1 < n ? i + 1 : 0];
-    const double dx = double(b.x - a.x) * (spacing.x / 2), dy = double(b.y - a.y) * (spacing.y / 2);
-    step[i] = std::sqrt(dx * dx + dy * dy);
-    to_x[i] = dx / step[i];
-    to_y[i] = dy / step[i];
-    length += step[i];
-  }
-  double along = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    const int64_t before = i > 0 ? i - 1 : n - 1;
-    const double t = 2 * kPi * (along / length);
+  Angles(int64_t size, Scratch& scratch) : size(size), cosine(scratch.take<double>(size)), sine(scratch.take<double>(size)) {}
+  void set(int64_t i, double t) {
     cosine[i] = std::cos(t);
     sine[i] = std::sin(t);
-    share[i] = (step[before] + step[i]) / (2 * length);
-    // d/dt = length / (2 pi) d/ds
-    jump_x[i] = (to_x[i] - to_x[before]) * (length / (2 * kPi));
-    jump_y[i] = (to_y[i] - to_y[before]) * (length / (2 * kPi));
-    turn[i] = std::atan2(to_x[before] * to_y[i] - to_y[before] * to_x[i], to_x[before] * to_x[i] + to_y[before] * to_y[i]);
-    along += step[i];
   }
-  return {n, length, cosine, sine, share, jump_x, jump_y, turn};
-}
+};
 
-// Powers of e^(it) at every vertex: from one harmonic to the next.
-struct Harmonic {
-  double *cosine, *sine;  // of k t
-  Harmonic(const Curve& curve, Scratch& scratch) : cosine(scratch.take<double>(curve.size)), sine(scratch.take<double>(curve.size)) {
-    std::fill(cosine, cosine + curve.size, 1.0);
-    std::fill(sine, sine + curve.size, 0.0);
+// The contour as a curve of t. Its derivative is constant on each segment, so all that Fourier series need is where the vertices
+// are, and how derivative and direction change there. Curvature is told at samples: the vertices, and as many points in equal
+// steps on each segment as make at least kSamples in all.
+struct Curve {
+  double length;
+  Angles vertices, samples;
+  double *jump_x, *jump_y, *turn;  // at each vertex
+  double* share;                   // of the length that is nearest to each sample
+
+  Curve(const Contours& contours, const Spacing& spacing, Scratch& scratch)
+      : length(0),
+        vertices(contours.size, scratch),
+        samples(contours.size * pieces_of(contours.size), scratch),
+        jump_x(scratch.take<double>(contours.size)),
+        jump_y(scratch.take<double>(contours.size)),
+        turn(scratch.take<double>(contours.size)),
+        share(scratch.take<double>(samples.size)) {
+    const int64_t n = contours.size, pieces = pieces_of(n);
+    double* step = scratch.take<double>(3 * n);  // length of the segment that leaves each vertex, and its direction
+    double *to_x = step + n, *to_y = step + 2 * n;
+    for (int64_t i = 0; i < n; ++i) {
+      const Corner &a = contours.outer[i], &b = contours.outer[i + 1 < n ? i + 1 : 0];
+      const double dx = double(b.x - a.x) * (spacing.x / 2), dy = double(b.y - a.y) * (spacing.y / 2);
+      step[i] = std::sqrt(dx * dx + dy * dy);
+      to_x[i] = dx / step[i];
+      to_y[i] = dy / step[i];
+      length += step[i];
+    }
+    double along = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      const int64_t before = i > 0 ? i - 1 : n - 1;
+      vertices.set(i, 2 * kPi * (along / length));
+      // d/dt = length / (2 pi) d/ds
+      jump_x[i] = (to_x[i] - to_x[before]) * (length / (2 * kPi));
+      jump_y[i] = (to_y[i] - to_y[before]) * (length / (2 * kPi));
+      turn[i] = std::atan2(to_x[before] * to_y[i] - to_y[before] * to_x[i], to_x[before] * to_x[i] + to_y[before] * to_y[i]);
+      for (int64_t piece = 0; piece < pieces; ++piece) {
+        samples.set(i * pieces + piece, 2 * kPi * ((along + step[i] * double(piece) / double(pieces)) / length));
+        share[i * pieces + piece] = (step[piece > 0 ? i : before] + step[i]) / (2 * double(pieces) * length);
+      }
+      along += step[i];
+    }
   }
-  void next(const Curve& curve) {
-    for (int64_t i = 0; i < curve.size; ++i) {
+
+  static int64_t pieces_of(int64_t size) { return (kSamples + size - 1) / size; }
+};
+
+// Sines and cosines of k t, from one harmonic to the next.
+struct Harmonic : Angles {
+  Harmonic(const Angles& first, Scratch& scratch) : Angles(first.size, scratch) {
+    std::fill(cosine, cosine + size, 1.0);
+    std::fill(sine, sine + size, 0.0);
+  }
+  void next(const Angles& first) {
+    for (int64_t i = 0; i < size; ++i) {
       const double c = cosine[i], s = sine[i];
-      cosine[i] = c * curve.cosine[i] - s * curve.sine[i];
-      sine[i] = s * curve.cosine[i] + c * curve.sine[i];
+      cosine[i] = c * first.cosine[i] - s * first.sine[i];
+      sine[i] = s * first.cosine[i] + c * first.sine[i];
     }
   }
 };
@@ -143,14 +159,14 @@ double dot(const double* a, const double* b, int64_t n) {
 // FSD: shares of octaves in the power of the direction of the tangent, less that of a circle. Its coefficient k is
 // sum turn e^(-ikt) / (2 pi i k).
 void turning_spectrum(const Curve& curve, double* out, Scratch& scratch) {
-  Harmonic harmonic(curve, scratch);
+  Harmonic harmonic(curve.vertices, scratch);
   double total = 0;
   int k = 1;
   for (int band = 0; band < kSpectrumBands; ++band) {
     out[band] = 0;
     for (; k < 2 << band; ++k) {
-      harmonic.next(curve);
-      const double re = dot(curve.turn, harmonic.cosine, curve.size), im = dot(curve.turn, harmonic.sine, curve.size);
+      harmonic.next(curve.vertices);
+      const double re = dot(curve.turn, harmonic.cosine, harmonic.size), im = dot(curve.turn, harmonic.sine, harmonic.size);
       out[band] += (re * re + im * im) / (double(k) * double(k));
     }
     total += out[band];
@@ -158,21 +174,22 @@ void turning_spectrum(const Curve& curve, double* out, Scratch& scratch) {
   for (int band = 0; band < kSpectrumBands; ++band) out[band] /= total;
 }
 
-// The curvature, at its vertices, of the contour smoothed by weights on its harmonics.
+// The curvature, at the samples, of the contour smoothed by weights on its harmonics.
 const double* smooth_curvature(const Curve& curve, Scratch& scratch) {
-  const int64_t n = curve.size;
+  const int64_t n = curve.samples.size;
   double* arrays = scratch.take<double>(5 * n);
   std::fill(arrays, arrays + 4 * n, 0.0);
   double *x1 = arrays, *y1 = arrays + n, *x2 = arrays + 2 * n, *y2 = arrays + 3 * n, *curvature = arrays + 4 * n;
-  Harmonic harmonic(curve, scratch);
+  Harmonic vertex(curve.vertices, scratch), sample(curve.samples, scratch);
   for (int k = 1; k <= kSmoothHarmonics; ++k) {
-    harmonic.next(curve);
+    vertex.next(curve.vertices);
+    sample.next(curve.samples);
     // Real series of the derivative of x: (a sin kt - b cos kt) / (pi k), of y likewise.
-    const double ax = dot(curve.jump_x, harmonic.cosine, n), bx = dot(curve.jump_x, harmonic.sine, n);
-    const double ay = dot(curve.jump_y, harmonic.cosine, n), by = dot(curve.jump_y, harmonic.sine, n);
+    const double ax = dot(curve.jump_x, vertex.cosine, vertex.size), bx = dot(curve.jump_x, vertex.sine, vertex.size);
+    const double ay = dot(curve.jump_y, vertex.cosine, vertex.size), by = dot(curve.jump_y, vertex.sine, vertex.size);
     const double ratio = double(k) / kSmoothWidth, weight = std::exp(-ratio * ratio / 2) / kPi, first = weight / double(k);
     for (int64_t i = 0; i < n; ++i) {
-      const double c = harmonic.cosine[i], s = harmonic.sine[i];
+      const double c = sample.cosine[i], s = sample.sine[i];
       x1[i] += first * (ax * s - bx * c);
       y1[i] += first * (ay * s - by * c);
       x2[i] += weight * (ax * c + bx * s);
@@ -191,13 +208,13 @@ void describe_curvature(const Curve& curve, double* out, Scratch& scratch) {
   const double limit = kConcaveBelow * 2 * kPi / curve.length;
   double mean = 0, variance = 0, low = curvature[0], high = curvature[0];
   int64_t concavities = 0;
-  for (int64_t i = 0; i < curve.size; ++i) {
+  for (int64_t i = 0; i < curve.samples.size; ++i) {
     mean += curve.share[i] * curvature[i];
     low = std::min(low, curvature[i]);
     high = std::max(high, curvature[i]);
-    concavities += curvature[i] < limit && !(curvature[i > 0 ? i - 1 : curve.size - 1] < limit);
+    concavities += curvature[i] < limit && !(curvature[i > 0 ? i - 1 : curve.samples.size - 1] < limit);
   }
-  for (int64_t i = 0; i < curve.size; ++i) variance += curve.share[i] * (curvature[i] - mean) * (curvature[i] - mean);
+  for (int64_t i = 0; i < curve.samples.size; ++i) variance += curve.share[i] * (curvature[i] - mean) * (curvature[i] - mean);
   out[Morphology::kConcavities] = double(concavities);
   out[Morphology::kCurvatureMaximum] = high;
   out[Morphology::kCurvatureMean] = mean;
@@ -218,7 +235,7 @@ void describe(const Morphology& p, const Region& region, double* out, Scratch& s
   const Spread spread = measure_spread(region, p.spacing);
   const Hull hull = hull_of_corners(region, scratch);
   const Contours contours = trace_contours(region, scratch);
-  const Curve curve = curve_of(contours, p.spacing, scratch);
+  const Curve curve(contours, p.spacing, scratch);
   const double most = diameter_of(hull, p.spacing), least = least_width(hull, p.spacing);
   out[Morphology::kArea] = area;
   out[Morphology::kAspectRatio] = most / least;

@@ -8,6 +8,7 @@ namespace uam {
 
 constexpr int kSpectrumBands = 6;       // FSD: frequencies [1, 2) [2, 4) [4, 8) ... [32, 64) of a turn
 constexpr int kSmoothHarmonics = 15;    // the contour whose curvature is told is made of so many
+constexpr int64_t kSamples = 64;        // on the contour, at least, where its curvature is told
 constexpr double kSmoothWidth = 5;      // harmonic k weighs exp(-(k / 5)^2 / 2)
 constexpr double kConcaveBelow = -0.1;  // of the curvature of a circle as long as the contour
 

@@ -33,7 +33,11 @@ const features: readonly FeatureDefinition[] = [
     definition: `sum p^2 of the histogram of ${BINS} equal bins from the least to the greatest magnitude`,
   },
   { name: 'MagHistEntropy', unit: 'bits', definition: '-sum p log2(p + eps) of the same histogram' },
-  { name: 'MagKurtosis', unit: '1', definition: "mean (m - mean)^4 / variance^2, 0 when flat; standard 'ibsi' subtracts 3" },
+  {
+    name: 'MagKurtosis',
+    unit: '1',
+    definition: "mean (m - mean)^4 / variance^2, 0 when flat; standard 'ibsi' subtracts 3, as HistomicsTK does",
+  },
   { name: 'MagMean', unit: 'intensity/um', definition: `mean of m, ${magnitude}` },
   { name: 'MagSkewness', unit: '1', definition: 'mean (m - mean)^3 / variance^1.5, 0 when flat' },
   { name: 'MagStd', unit: 'intensity/um', definition: 'sqrt(mean (m - mean)^2)' },

@@ -17,6 +17,7 @@ import {
 import type { RoiMask } from './roi.js';
 
 const BANDS = 6;
+const SAMPLES = 64;
 
 const hull = 'the convex hull of the corners of the pixels';
 const curvature = 'the curvature of the smoothed contour (positive where convex)';
@@ -34,19 +35,19 @@ const features: readonly FeatureDefinition[] = [
     name: 'Concavities',
     unit: '1',
     definition:
-      'arcs of the smoothed contour whose curvature is below -0.1 times that of a circle as long as the contour (of its vertices, in turn)',
+      'arcs of the smoothed contour whose curvature is below -0.1 times that of a circle as long as the contour (told at the points of CurvatureMean)',
   },
   { name: 'ConvexArea', unit: 'um^2', definition: `area of ${hull}, as a polygon (scikit-image counts pixels)` },
-  { name: 'CurvatureMaximum', unit: '1/um', definition: `greatest of ${curvature}, at the vertices of the contour` },
+  { name: 'CurvatureMaximum', unit: '1/um', definition: `greatest of ${curvature} at the points of CurvatureMean` },
   {
     name: 'CurvatureMean',
     unit: '1/um',
     definition:
-      `mean of ${curvature}, each vertex weighing the length nearest to it. The contour goes round the part that encloses most ` +
+      `mean of ${curvature} at the vertices of the contour, and in equal steps between them where they are fewer than ${SAMPLES}, each weighing the length nearest to it. The contour goes round the part that encloses most ` +
       'through the middles of pixel edges (parts that touch by a corner are one); smoothed: harmonics k = 1 to 15 of its Fourier ' +
       'series over the length, each times exp(-(k / 5)^2 / 2)',
   },
-  { name: 'CurvatureMinimum', unit: '1/um', definition: `least of ${curvature}, at the vertices of the contour` },
+  { name: 'CurvatureMinimum', unit: '1/um', definition: `least of ${curvature} at the points of CurvatureMean` },
   { name: 'CurvatureStandardDeviation', unit: '1/um', definition: `standard deviation of ${curvature}, weighted as CurvatureMean` },
   {
     name: 'Eccentricity',
@@ -119,19 +120,23 @@ function curveOf(contour: readonly Point[], [sx, sy]: readonly [number, number])
   const step = (i: number) => steps[(i + steps.length) % steps.length] as number;
   const length = sum(steps);
   const direction = (i: number) => ({ x: ((at(i + 1).x - at(i).x) * sx) / step(i), y: ((at(i + 1).y - at(i).y) * sy) / step(i) });
+  const pieces = Math.ceil(SAMPLES / contour.length);
   let along = 0;
   const vertices = contour.map((_, i) => {
     const [a, b] = [direction(i - 1), direction(i)];
-    const t = (2 * Math.PI * along) / length;
+    const from = along;
     along += step(i);
     return {
-      t,
-      share: (step(i - 1) + step(i)) / (2 * length),
+      t: (2 * Math.PI * from) / length,
       jump: { x: ((b.x - a.x) * length) / (2 * Math.PI), y: ((b.y - a.y) * length) / (2 * Math.PI) },
       turn: Math.atan2(a.x * b.y - a.y * b.x, a.x * b.x + a.y * b.y),
+      samples: Array.from({ length: pieces }, (_, piece) => ({
+        t: (2 * Math.PI * (from + (step(i) * piece) / pieces)) / length,
+        share: (step(piece > 0 ? i : i - 1) + step(i)) / (2 * pieces * length),
+      })),
     };
   });
-  return { length, vertices };
+  return { length, vertices, samples: vertices.flatMap(({ samples }) => samples) };
 }
 type Curve = ReturnType<typeof curveOf>;
 
@@ -143,7 +148,7 @@ function turningSpectrum({ vertices }: Curve): number[] {
   return bands.map((band) => band / sum(bands));
 }
 
-function smoothCurvature({ vertices }: Curve): number[] {
+function smoothCurvature({ vertices, samples }: Curve): number[] {
   const series = Array.from({ length: 15 }, (_, i) => {
     const k = i + 1;
     const of = (wave: (x: number) => number, axis: 'x' | 'y') => sum(vertices.map(({ t, jump }) => jump[axis] * wave(k * t)));
@@ -154,7 +159,7 @@ function smoothCurvature({ vertices }: Curve): number[] {
       y: { cos: of(Math.cos, 'y'), sin: of(Math.sin, 'y') },
     };
   });
-  return vertices.map(({ t }) => {
+  return samples.map(({ t }) => {
     const first = (axis: 'x' | 'y') =>
       sum(series.map((s) => (s.weight / s.k) * (s[axis].cos * Math.sin(s.k * t) - s[axis].sin * Math.cos(s.k * t))));
     const second = (axis: 'x' | 'y') =>
@@ -166,7 +171,7 @@ function smoothCurvature({ vertices }: Curve): number[] {
 
 function describeCurvature(curve: Curve): Record<string, number> {
   const values = smoothCurvature(curve);
-  const shares = curve.vertices.map(({ share }) => share);
+  const shares = curve.samples.map(({ share }) => share);
   const mean = sum(values.map((value, i) => value * (shares[i] as number)));
   const concave = values.map((value) => value < (-0.1 * 2 * Math.PI) / curve.length);
   return {

@@ -153,6 +153,7 @@ t.test('one pixel and lines', async (t) => {
   t.ok(near(pixel.MaximumFeret, Math.SQRT2));
   t.equal(pixel.MinimumFeret, 1);
   t.ok(near(pixel.Circularity, Math.PI / 4));
+  t.ok(near(pixel.CurvatureMean, Math.PI / Math.SQRT2, 0.7), `${pixel.CurvatureMean}: about that of a circle as long`);
   for (const cell of [pixel, row('1111111'), row('1', '1', '1'), row('1..', '.1.', '..1')]) {
     for (const [name, value] of Object.entries(cell)) t.ok(Number.isFinite(value), `${name} ${value}`);
   }
