@@ -39,17 +39,35 @@ double percentile(const double* sorted_values, int64_t n, double q) {
   return t < 0.5 ? a + (b - a) * t : b - (b - a) * (1 - t);
 }
 
+// The sum as numpy adds it up, to the last bit. Where a flat cell's value has no exact multiple, its mean differs from it by a
+// rounding error, and PyRadiomics' skewness and kurtosis are those of that error: +-1 and 1, not 0. Only the same mean gives the same.
+double pairwise_sum(const double* x, int64_t n) {
+  if (n > 128) {
+    const int64_t half = n / 2 - (n / 2) % 8;
+    return pairwise_sum(x, half) + pairwise_sum(x + half, n - half);
+  }
+  double sum = 0;
+  int64_t i = 0;
+  if (n >= 8) {
+    double r[8];
+    std::copy(x, x + 8, r);
+    for (i = 8; i < n - n % 8; i += 8) {
+      for (int k = 0; k < 8; ++k) r[k] += x[i + k];
+    }
+    sum = ((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]));
+  }
+  for (; i < n; ++i) sum += x[i];
+  return sum;
+}
+
 void describe(const Firstorder& p, const Roi& roi, double* out, Scratch& scratch) {
   const int64_t n = roi.n;
   const double count = double(n);
   const double* x = roi.values;
 
-  double sum = 0, energy = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    sum += x[i];
-    energy += (x[i] + p.shift) * (x[i] + p.shift);
-  }
-  const double mean = roi.minimum == roi.maximum ? roi.minimum : sum / count;  // exactly flat is exactly flat
+  double energy = 0;
+  for (int64_t i = 0; i < n; ++i) energy += (x[i] + p.shift) * (x[i] + p.shift);
+  const double mean = pairwise_sum(x, n) / count;
   double m2 = 0, m3 = 0, m4 = 0, deviation = 0;
   for (int64_t i = 0; i < n; ++i) {
     const double d = x[i] - mean, d2 = d * d;

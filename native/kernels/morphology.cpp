@@ -226,7 +226,7 @@ void describe_curvature(const Curve& curve, double* out, Scratch& scratch) {
 double orientation_of(const Spread& spread) {
   if (spread.major - spread.minor <= 1e-12 * spread.major) return 0;
   const double degrees = std::atan2(2 * spread.xy, spread.yy - spread.xx) * (90 / kPi);
-  return degrees <= -90 ? 90 : degrees;
+  return degrees < -90 + 1e-9 ? 90 : degrees;  // level is 90, whichever way rounding tips it
 }
 
 void describe(const Morphology& p, const Region& region, double* out, Scratch& scratch) {

@@ -45,6 +45,23 @@ function percentile(sorted: readonly number[], q: number): number {
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
+/**
+ * The sum as numpy adds it up, to the last bit. Where a flat cell's value has no exact multiple, its mean differs from it by a
+ * rounding error, and PyRadiomics' skewness and kurtosis are those of that error: +-1 and 1, not 0.
+ */
+function pairwiseSum(values: readonly number[]): number {
+  const n = values.length;
+  if (n > 128) {
+    const half = Math.floor(n / 2) - (Math.floor(n / 2) % 8);
+    return pairwiseSum(values.slice(0, half)) + pairwiseSum(values.slice(half));
+  }
+  const whole = n - (n % 8);
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = Array.from({ length: Math.min(whole, 8) }, (_, k) =>
+    values.slice(0, whole).reduce((sum, x, i) => (i % 8 === k ? sum + x : sum), 0),
+  );
+  return values.slice(whole).reduce((sum, x) => sum + x, a + b + (c + d) + (e + f + (g + h)));
+}
+
 function describe(p: Params, r: number): number[] {
   const roi = gatherRoi(p, r);
   const { values } = roi;
@@ -53,7 +70,7 @@ function describe(p: Params, r: number): number[] {
   const at = (q: number) => percentile(sorted, q);
   const minimum = sorted[0] as number;
   const maximum = sorted[sorted.length - 1] as number;
-  const centre = minimum === maximum ? minimum : mean(values);
+  const centre = pairwiseSum(values) / values.length;
   const moment = (k: number) => mean(values.map((x) => (x - centre) ** k));
   const variance = moment(2);
   const robust = values.filter((x) => x >= at(0.1) && x <= at(0.9));

@@ -186,7 +186,7 @@ function describeCurvature(curve: Curve): Record<string, number> {
 function orientationOf({ xx, xy, yy, major, minor }: ReturnType<typeof spreadOf>): number {
   if (major - minor <= 1e-12 * major) return 0;
   const degrees = (Math.atan2(2 * xy, yy - xx) * 90) / Math.PI;
-  return degrees <= -90 ? 90 : degrees;
+  return degrees < -90 + 1e-9 ? 90 : degrees; // level is 90, whichever way rounding tips it
 }
 
 function describe(p: Params, r: number): number[] {
