@@ -91,7 +91,7 @@ export function readNpy(bytes: Uint8Array, name = 'bytes'): NpyArray {
       `an array of ${shape.join(' x ')} ${kind.dtype} needs ${length} bytes, the file has ${bytes.length - start}; is it truncated?`,
     );
   }
-  const own = bytes.slice(start, start + length);
+  const own = new Uint8Array(bytes.subarray(start, start + length)); // a copy, even of a Buffer, whose slice() is a view
   const little = descr[0] !== '>';
   if (kind.size > 1 && little !== hostIsLittle) swapBytes(own, kind.size);
   const data = kind.from(own.buffer as ArrayBuffer);
