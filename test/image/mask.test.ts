@@ -129,7 +129,8 @@ t.test('sizes', async (t) => {
     code: 'UAM_SHAPE',
     message: /b.tif is 2 x 3 pixels, but its image a.png is 3 x 2; .*transposed/,
   });
-  t.throws(() => checkSameSize(image, { width: 5, height: 5 }), { message: /the mask is 5 x 5/ });
+  t.throws(() => checkSameSize(image, { width: 5, height: 5 }), { message: /the mask is 5 x 5 pixels, but its image a.png is/ });
+  t.throws(() => checkSameSize({ width: 1, height: 1 }, { width: 5, height: 5 }), { message: /but its image is 1 x 1; both/ });
 });
 
 t.test('pages', async (t) => {

@@ -294,6 +294,13 @@ t.test('damage: loops, claims, truncation', async (t) => {
   await rejectsWith(t, claim([256, 4, [30000]], [257, 4, [30000]], [278, 4, [30000]]), 'UAM_FORMAT', /larger than their data/);
   await rejectsWith(t, claim([256, 4, [30000]], [257, 4, [30000]], [278, 4, [1]]), 'UAM_FORMAT', /names 1 of its 30000 strips/);
   await rejectsWith(t, claim([256, 4, [100000]], [257, 4, [100000]]), 'UAM_DATA', /regions/);
+  const vast = tiffFile([
+    stripPage(Uint8Array.from(ramp(12)), 4, 3, [
+      [256, 4, [100000]],
+      [257, 4, [100000]],
+    ]),
+  ]);
+  await rejectsWith(t, readImage(vast, { maxPixels: 1e15 }), 'UAM_DATA', /more than the 2147483648/);
   await rejectsWith(t, claim([256, 4, [4294967295]]), 'UAM_FORMAT', /impossible size/);
   await rejectsWith(t, claim([273, 4, [4294967290]]), 'UAM_FORMAT', /beyond the end/);
   await rejectsWith(t, claim([279, 4, [5]]), 'UAM_FORMAT', /larger than|holds 5 of 12/);
