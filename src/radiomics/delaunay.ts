@@ -27,23 +27,33 @@ export interface Rectangle {
 export async function delaunayFeatures(points: Float64Array, frame: Rectangle): Promise<DelaunayFeatures> {
   const { places, placeOf, count } = distinctPlaces(points);
   const { first, neighbours } = await delaunayGraph(places);
-  const n = placeOf.length;
-  const column = () => new Float64Array(places.length / 2).fill(Number.NaN);
+  const column = () => new Float64Array(count.length).fill(Number.NaN);
   const at = { degree: column(), meanEdge: column(), minEdge: column(), maxEdge: column(), sdEdge: column(), voronoiArea: column() };
   const cell = new CellArea(places, frame);
-  for (let p = 0; p < places.length / 2; p++) {
-    const around = neighbours.subarray(first[p] as number, first[p + 1] as number);
-    const lengths = Float64Array.from(around, (q) => distance(places, p, q)).sort(); // sorted: sums do not depend on how edges are found
-    at.degree[p] = lengths.length;
-    at.voronoiArea[p] = cell.of(p, around) / (count[p] as number);
-    if (lengths.length === 0) continue;
-    const mean = lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
+  const room = new Float64Array(first.reduce((most, end, p) => Math.max(most, end - (first[p - 1] ?? 0)), 0));
+  for (let p = 0; p < count.length; p++) {
+    const [begin, end] = [first[p] as number, first[p + 1] as number];
+    at.degree[p] = end - begin;
+    at.voronoiArea[p] = cell.of(p, neighbours, begin, end) / (count[p] as number);
+    if (begin === end) continue;
+    const lengths = room.subarray(0, end - begin);
+    for (let k = begin; k < end; k++) lengths[k - begin] = distance(places, p, neighbours[k] as number);
+    lengths.sort(); // sums then do not depend on the order in which edges are found
+    let sum = 0;
+    for (const length of lengths) sum += length;
+    const mean = sum / lengths.length;
+    let squares = 0;
+    for (const length of lengths) squares += (length - mean) ** 2;
     at.meanEdge[p] = mean;
     at.minEdge[p] = lengths[0] as number;
     at.maxEdge[p] = lengths[lengths.length - 1] as number;
-    at.sdEdge[p] = Math.sqrt(lengths.reduce((sum, length) => sum + (length - mean) ** 2, 0) / lengths.length);
+    at.sdEdge[p] = Math.sqrt(squares / lengths.length);
   }
-  const spread = (values: Float64Array) => Float64Array.from({ length: n }, (_, i) => values[placeOf[i] as number] as number);
+  const spread = (values: Float64Array) => {
+    const spreadOut = new Float64Array(placeOf.length);
+    for (let i = 0; i < placeOf.length; i++) spreadOut[i] = values[placeOf[i] as number] as number;
+    return spreadOut;
+  };
   return {
     degree: spread(at.degree),
     meanEdge: spread(at.meanEdge),
@@ -90,38 +100,43 @@ interface Graph {
 
 async function delaunayGraph(places: Float64Array): Promise<Graph> {
   const n = places.length / 2;
-  const line = () => Array.from({ length: Math.max(n - 1, 0) }, (_, p) => [p, p + 1] as const); // places are sorted along it
-  if (n < 3) return graphOf(n, line());
+  if (n < 3) return line(n);
   const { Delaunay } = await import('d3-delaunay');
   const delaunay = new Delaunay(places.slice()); // a copy: points on a line are moved in place
-  if ('collinear' in delaunay && delaunay.collinear) return graphOf(n, line());
+  if ('collinear' in delaunay && delaunay.collinear) return line(n);
   const { triangles, halfedges } = delaunay;
-  const edges: (readonly [number, number])[] = [];
+  const edges = new Uint32Array(2 * triangles.length);
+  let found = 0;
   for (let e = 0; e < triangles.length; e++) {
     const twin = halfedges[e] as number;
     if (twin > e) continue; // each edge once
-    const [a, b] = [triangles[e] as number, triangles[next(e)] as number];
+    const a = triangles[e] as number;
+    const b = triangles[next(e)] as number;
     if (twin >= 0 && onOneCircle(places, a, b, triangles[next(next(e))] as number, triangles[next(next(twin))] as number)) continue;
-    edges.push([a, b]);
+    edges[found++] = a;
+    edges[found++] = b;
   }
-  return graphOf(n, edges);
+  return graphOf(n, edges.subarray(0, found));
+}
+
+/** Places on a line are neighbours in the order in which they are sorted. */
+function line(n: number): Graph {
+  return graphOf(
+    n,
+    Uint32Array.from({ length: 2 * Math.max(n - 1, 0) }, (_, k) => Math.ceil(k / 2)),
+  );
 }
 
 const next = (edge: number): number => (edge % 3 === 2 ? edge - 2 : edge + 1);
 
-function graphOf(n: number, edges: readonly (readonly [number, number])[]): Graph {
+/** @param edges pairs of places */
+function graphOf(n: number, edges: Uint32Array): Graph {
   const first = new Uint32Array(n + 1);
-  for (const [a, b] of edges) {
-    (first[a + 1] as number)++;
-    (first[b + 1] as number)++;
-  }
+  for (const place of edges) (first[place + 1] as number)++;
   for (let p = 0; p < n; p++) (first[p + 1] as number) += first[p] as number;
-  const place = first.slice();
-  const neighbours = new Uint32Array(2 * edges.length);
-  for (const [a, b] of edges) {
-    neighbours[(place[a] as number)++] = b;
-    neighbours[(place[b] as number)++] = a;
-  }
+  const end = first.slice();
+  const neighbours = new Uint32Array(edges.length);
+  for (let k = 0; k < edges.length; k++) neighbours[(end[edges[k] as number] as number)++] = edges[k ^ 1] as number;
   return { first, neighbours };
 }
 
@@ -130,19 +145,16 @@ function graphOf(n: number, edges: readonly (readonly [number, number])[]): Grap
  * edge is a matter of taste (the other diagonal would do as well) and bounds no Voronoi cell; without it the graph is unique.
  */
 function onOneCircle(places: Float64Array, a: number, b: number, c: number, d: number): boolean {
-  const [sineC, cosineC] = angle(places, a, b, c);
-  const [sineD, cosineD] = angle(places, a, b, d);
-  const sine = sineC * cosineD - cosineC * sineD; // c and d see the edge from opposite sides
+  const x = (p: number, q: number) => (places[p * 2] as number) - (places[q * 2] as number);
+  const y = (p: number, q: number) => (places[p * 2 + 1] as number) - (places[q * 2 + 1] as number);
+  // Sine and cosine of the angles from a to b as c and d see them, from opposite sides, times the lengths of the sides.
+  const sineC = x(a, c) * y(b, c) - y(a, c) * x(b, c);
+  const cosineC = x(a, c) * x(b, c) + y(a, c) * y(b, c);
+  const sineD = x(a, d) * y(b, d) - y(a, d) * x(b, d);
+  const cosineD = x(a, d) * x(b, d) + y(a, d) * y(b, d);
+  const sine = sineC * cosineD - cosineC * sineD;
   const cosine = cosineC * cosineD + sineC * sineD;
-  return cosine < 0 && Math.abs(sine) <= 1e-9;
-}
-
-/** Sine and cosine of the angle from a to b as seen from c. */
-function angle(places: Float64Array, a: number, b: number, c: number): [number, number] {
-  const x = (p: number) => (places[p * 2] as number) - (places[c * 2] as number);
-  const y = (p: number) => (places[p * 2 + 1] as number) - (places[c * 2 + 1] as number);
-  const scale = distance(places, a, c) * distance(places, b, c);
-  return [(x(a) * y(b) - y(a) * x(b)) / scale, (x(a) * x(b) + y(a) * y(b)) / scale];
+  return cosine < 0 && Math.abs(sine) <= -1e-9 * cosine; // beside half a turn sine over cosine is what is left of the angle
 }
 
 /** Areas of Voronoi cells: the frame, cut along the bisector towards each Delaunay neighbour. */
@@ -158,11 +170,17 @@ class CellArea {
     this.corners = [left, top, right, top, right, bottom, left, bottom];
   }
 
-  of(p: number, neighbours: Uint32Array): number {
-    const [px, py] = [this.places[p * 2] as number, this.places[p * 2 + 1] as number];
+  /** Neighbours of p: neighbours[begin] to neighbours[end - 1]. */
+  of(p: number, neighbours: Uint32Array, begin: number, end: number): number {
+    const px = this.places[p * 2] as number;
+    const py = this.places[p * 2 + 1] as number;
     // As seen from p: areas far from the origin then lose nothing.
-    this.polygon = this.corners.map((value, i) => value - (i % 2 === 0 ? px : py));
-    for (const q of neighbours) this.keepNear((this.places[q * 2] as number) - px, (this.places[q * 2 + 1] as number) - py);
+    this.polygon.length = 0;
+    for (let i = 0; i < 8; i += 2) this.polygon.push((this.corners[i] as number) - px, (this.corners[i + 1] as number) - py);
+    for (let k = begin; k < end; k++) {
+      const q = neighbours[k] as number;
+      this.keepNear((this.places[q * 2] as number) - px, (this.places[q * 2 + 1] as number) - py);
+    }
     let twice = 0;
     const { polygon } = this;
     for (let i = 0; i < polygon.length; i += 2) {
@@ -179,8 +197,12 @@ class CellArea {
     cut.length = 0;
     for (let i = 0; i < polygon.length; i += 2) {
       const j = i + 2 < polygon.length ? i + 2 : 0;
-      const [x, y, toX, toY] = [polygon[i] as number, polygon[i + 1] as number, polygon[j] as number, polygon[j + 1] as number];
-      const [here, there] = [x * dx + y * dy - half, toX * dx + toY * dy - half]; // above 0: beyond the bisector
+      const x = polygon[i] as number;
+      const y = polygon[i + 1] as number;
+      const toX = polygon[j] as number;
+      const toY = polygon[j + 1] as number;
+      const here = x * dx + y * dy - half; // above 0: beyond the bisector
+      const there = toX * dx + toY * dy - half;
       if (here <= 0) cut.push(x, y);
       if ((here < 0 && there > 0) || (here > 0 && there < 0)) {
         const share = here / (here - there);
