@@ -1,0 +1,44 @@
+// Features of the grey-level dependence matrix: how many neighbours of a pixel have about its grey level.
+// Names and definitions of the columns: src/radiomics/gldm.ts, in the same order.
+#pragma once
+#include "params.h"
+#include "roi.h"
+
+namespace uam {
+
+struct Gldm : RoiInput {
+  int64_t distance_count = 0;
+  In<int32_t> distances;  // [distance_count], 1 or more: the neighbours are those at these distances (infinity norm)
+  double alpha = 0;       // a neighbour depends on its centre if their levels differ by no more
+  Out<double> out;        // [rois, 16]; `matrix` has rows level - 1, dependent neighbours, count, 0
+
+  enum Column {
+    kDependenceEntropy,
+    kDependenceNonUniformity,
+    kDependenceNonUniformityNormalized,
+    kDependencePercentage,
+    kDependenceVariance,
+    kGrayLevelNonUniformity,
+    kGrayLevelNonUniformityNormalized,
+    kGrayLevelVariance,
+    kHighGrayLevelEmphasis,
+    kLargeDependenceEmphasis,
+    kLargeDependenceHighGrayLevelEmphasis,
+    kLargeDependenceLowGrayLevelEmphasis,
+    kLowGrayLevelEmphasis,
+    kSmallDependenceEmphasis,
+    kSmallDependenceHighGrayLevelEmphasis,
+    kSmallDependenceLowGrayLevelEmphasis,
+    kColumns
+  };
+
+  template <class V> void fields(V&& v) {
+    input_fields(v);
+    v.dim("distanceCount", distance_count);
+    v.array("distances", distances, {distance_count});
+    v.number("alpha", alpha);
+    v.array("out", out, {rois, kColumns});
+  }
+};
+
+}  // namespace uam

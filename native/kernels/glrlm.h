@@ -1,0 +1,42 @@
+// Features of the grey-level run-length matrix: runs of equal grey level along four directions.
+// Names and definitions of the columns: src/radiomics/glrlm.ts, in the same order.
+#pragma once
+#include "params.h"
+#include "roi.h"
+
+namespace uam {
+
+struct Glrlm : RoiInput {
+  // Factors of the directions (dy, dx) = (1, 1), (1, 0), (1, -1), (0, 1), whose matrices are then added up. Absent: the features
+  // of each direction are averaged.
+  In<double> weights;  // [4]
+  Out<double> out;     // [rois, 16]; `matrix` has rows level - 1, length - 1, direction, count
+
+  enum Column {
+    kGrayLevelNonUniformity,
+    kGrayLevelNonUniformityNormalized,
+    kGrayLevelVariance,
+    kHighGrayLevelRunEmphasis,
+    kLongRunEmphasis,
+    kLongRunHighGrayLevelEmphasis,
+    kLongRunLowGrayLevelEmphasis,
+    kLowGrayLevelRunEmphasis,
+    kRunEntropy,
+    kRunLengthNonUniformity,
+    kRunLengthNonUniformityNormalized,
+    kRunPercentage,
+    kRunVariance,
+    kShortRunEmphasis,
+    kShortRunHighGrayLevelEmphasis,
+    kShortRunLowGrayLevelEmphasis,
+    kColumns
+  };
+
+  template <class V> void fields(V&& v) {
+    input_fields(v);
+    v.optional("weights", weights, {4});
+    v.array("out", out, {rois, kColumns});
+  }
+};
+
+}  // namespace uam

@@ -1,0 +1,193 @@
+#include "outline.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace uam {
+
+Region gather_region(const RoiMask& mask, int64_t r, Scratch& scratch) {
+  const int32_t* box = mask.boxes.data + 4 * r;
+  const uint32_t id = mask.ids.data[r];
+  const int64_t width = box[2] - box[0], height = box[3] - box[1], stride = width + 2;
+  if (stride * (height + 2) > std::numeric_limits<int32_t>::max())
+    throw KernelError("UAM_ARGUMENT", "region " + std::to_string(r) + " (label " + std::to_string(id) + ") fills a box of " +
+                                          std::to_string(width) + " x " + std::to_string(height) + " pixels, too many for one cell");
+  uint8_t* grid = scratch.take<uint8_t>(stride * (height + 2));
+  std::memset(grid, 0, size_t(stride * (height + 2)));
+  int32_t* first = scratch.take<int32_t>(height);
+  int32_t* last = scratch.take<int32_t>(height);
+  Region region;
+  int64_t left = width, right = -1, top = height, bottom = -1;
+  for (int64_t y = 0; y < height; ++y) {
+    const uint32_t* label = mask.labels.data + (box[1] + y) * mask.width + box[0];
+    uint8_t* row = grid + (y + 1) * stride + 1;
+    int64_t count = 0;
+    for (int64_t x = 0; x < width; ++x) count += row[x] = label[x] == id;
+    first[y] = std::numeric_limits<int32_t>::max();
+    last[y] = -1;
+    if (count == 0) continue;
+    int64_t a = 0, b = width - 1;
+    while (!row[a]) ++a;
+    while (!row[b]) --b;
+    first[y] = int32_t(a);
+    last[y] = int32_t(b);
+    left = std::min(left, a);
+    right = std::max(right, b);
+    top = std::min(top, y);
+    bottom = y;
+    region.n += count;
+  }
+  if (region.n == 0) return region;
+  for (int64_t y = top; y <= bottom; ++y) {
+    if (last[y] < 0) continue;
+    first[y] -= int32_t(left);
+    last[y] -= int32_t(left);
+  }
+  region.left = box[0] + left;
+  region.top = box[1] + top;
+  region.width = right - left + 1;
+  region.height = bottom - top + 1;
+  region.stride = stride;
+  region.inside = grid + (top + 1) * stride + left + 1;
+  region.spans[0] = first + top;
+  region.spans[1] = last + top;
+  return region;
+}
+
+void check_spacing(const Spacing& spacing) {
+  for (const double size : {spacing.x, spacing.y}) {
+    if (!(size > 0) || !std::isfinite(size))
+      throw KernelError("UAM_ARGUMENT", "the size of a pixel must be a positive number, received " + std::to_string(size));
+  }
+}
+
+Mesh measure_mesh(const Region& region, const Spacing& spacing) {
+  int64_t squares[16] = {};  // by which of the four pixels about a corner are inside: 1 and 2 above, 4 and 8 below
+  for (int64_t y = -1; y < region.height; ++y) {
+    const uint8_t* above = region.inside + y * region.stride;
+    const uint8_t* below = above + region.stride;
+    unsigned code = 0;
+    for (int64_t x = 0; x <= region.width; ++x) {
+      code = ((code >> 1) & 5u) | unsigned(above[x]) << 1 | unsigned(below[x]) << 3;
+      ++squares[code];
+    }
+  }
+  const int64_t one = squares[1] + squares[2] + squares[4] + squares[8];
+  const int64_t three = squares[7] + squares[11] + squares[13] + squares[14];
+  const int64_t across = squares[6] + squares[9];  // two that touch by a corner: two triangles
+  const int64_t level = squares[3] + squares[12], upright = squares[5] + squares[10];
+  const double eighths = double(one + 7 * three + 2 * across + 4 * (level + upright) + 8 * squares[15]);
+  const double slanted = double(one + three + 2 * across) * (0.5 * std::sqrt(spacing.x * spacing.x + spacing.y * spacing.y));
+  return {eighths / 8 * (spacing.x * spacing.y), double(level) * spacing.x + double(upright) * spacing.y + slanted};
+}
+
+Spread measure_spread(const Region& region, const Spacing& spacing) {
+  // Sums of whole numbers in doubles: exact for any cell, so a straight line has no width but what rounding of the root leaves.
+  double sum_x = 0, sum_y = 0, sum_xx = 0, sum_xy = 0, sum_yy = 0;
+  for (int64_t y = 0; y < region.height; ++y) {
+    const uint8_t* row = region.inside + y * region.stride;
+    double count = 0, sum = 0, squares = 0;
+    for (int64_t x = region.spans[0][y]; x <= region.spans[1][y]; ++x) {
+      if (!row[x]) continue;
+      count += 1;
+      sum += double(x);
+      squares += double(x) * double(x);
+    }
+    sum_x += sum;
+    sum_xx += squares;
+    sum_y += double(y) * count;
+    sum_xy += double(y) * sum;
+    sum_yy += double(y) * double(y) * count;
+  }
+  const double n = double(region.n);
+  Spread spread;
+  spread.mean_x = sum_x / n;
+  spread.mean_y = sum_y / n;
+  spread.xx = (sum_xx - sum_x * sum_x / n) / n * (spacing.x * spacing.x);
+  spread.xy = (sum_xy - sum_x * sum_y / n) / n * (spacing.x * spacing.y);
+  spread.yy = (sum_yy - sum_y * sum_y / n) / n * (spacing.y * spacing.y);
+  const double half = (spread.xx + spread.yy) / 2, difference = (spread.xx - spread.yy) / 2;
+  const double root = std::sqrt(difference * difference + spread.xy * spread.xy);
+  spread.major = std::max(half + root, 0.0);
+  spread.minor = std::max(half - root, 0.0);
+  return spread;
+}
+
+namespace {
+
+// Twice the area of the triangle a b c, positive where it turns clockwise on the screen. Boxes have at most 2^31 pixels, so
+// half-pixel coordinates stay below 2^33 and one of the two sides of a box is below 2^17: the products fit.
+int64_t turn(const Corner& a, const Corner& b, const Corner& c) { return (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x); }
+
+// The hull of points of which each line y = first_y, first_y + 1, ... knows its least and greatest x (low > high: no point).
+Hull hull_of_lines(const int64_t* low, const int64_t* high, int64_t lines, int64_t first_y, Scratch& scratch) {
+  Corner* corners = scratch.take<Corner>(2 * lines + 2);
+  int64_t size = 0;
+  const auto add = [&](int64_t start, Corner next) {  // start: where this chain begins
+    if (size > start && corners[size - 1].x == next.x && corners[size - 1].y == next.y) return;
+    while (size - start >= 2 && turn(corners[size - 2], corners[size - 1], next) <= 0) --size;
+    corners[size++] = next;
+  };
+  for (int64_t k = 0; k < lines; ++k)
+    if (low[k] <= high[k]) add(0, {high[k], first_y + k});  // down the right side
+  const int64_t bottom = size - 1;
+  for (int64_t k = lines - 1; k >= 0; --k)
+    if (low[k] <= high[k]) add(bottom, {low[k], first_y + k});  // up the left side
+  if (size > 1 && corners[size - 1].x == corners[0].x && corners[size - 1].y == corners[0].y) --size;
+  return {size, corners};
+}
+
+}  // namespace
+
+Hull hull_of_mesh(const Region& region, Scratch& scratch) {
+  // Each pixel offers the middles of its four edges. Those of inner pixels are no vertices, but never reach the hull either.
+  const int64_t lines = 2 * region.height + 1;
+  int64_t* low = scratch.take<int64_t>(lines);
+  int64_t* high = scratch.take<int64_t>(lines);
+  std::fill(low, low + lines, std::numeric_limits<int64_t>::max());
+  std::fill(high, high + lines, std::numeric_limits<int64_t>::min());
+  for (int64_t y = 0; y < region.height; ++y) {
+    const int64_t first = 2 * int64_t(region.spans[0][y]), last = 2 * int64_t(region.spans[1][y]);
+    if (first > last) continue;
+    for (int64_t k = 2 * y; k <= 2 * y + 2; ++k) {
+      const int64_t side = k == 2 * y + 1;
+      low[k] = std::min(low[k], first - side);
+      high[k] = std::max(high[k], last + side);
+    }
+  }
+  return hull_of_lines(low, high, lines, -1, scratch);
+}
+
+Hull hull_of_corners(const Region& region, Scratch& scratch) {
+  const int64_t lines = 2 * region.height + 1;  // every second stays empty
+  int64_t* low = scratch.take<int64_t>(lines);
+  int64_t* high = scratch.take<int64_t>(lines);
+  std::fill(low, low + lines, std::numeric_limits<int64_t>::max());
+  std::fill(high, high + lines, std::numeric_limits<int64_t>::min());
+  for (int64_t y = 0; y < region.height; ++y) {
+    const int64_t first = 2 * int64_t(region.spans[0][y]), last = 2 * int64_t(region.spans[1][y]);
+    if (first > last) continue;
+    for (int64_t k = 2 * y; k <= 2 * y + 2; k += 2) {
+      low[k] = std::min(low[k], first - 1);
+      high[k] = std::max(high[k], last + 1);
+    }
+  }
+  return hull_of_lines(low, high, lines, -1, scratch);
+}
+
+double diameter_of(const Hull& hull, const Spacing& spacing) {
+  // All pairs: a hull on a grid has few corners (about 3.5 size^(2/3)), and nothing can go wrong at parallel edges.
+  double longest = 0;
+  for (int64_t i = 0; i < hull.size; ++i) {
+    for (int64_t j = i + 1; j < hull.size; ++j) {
+      const double dx = double(hull.corners[i].x - hull.corners[j].x) * (spacing.x / 2);
+      const double dy = double(hull.corners[i].y - hull.corners[j].y) * (spacing.y / 2);
+      longest = std::max(longest, dx * dx + dy * dy);
+    }
+  }
+  return std::sqrt(longest);
+}
+
+}  // namespace uam

@@ -1,0 +1,285 @@
+#include "roi.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace uam {
+
+void check_mask(const RoiMask& mask) {
+  for (int64_t r = 0; r < mask.rois; ++r) {
+    const int32_t* box = mask.boxes.data + 4 * r;
+    const bool inside = box[0] >= 0 && box[1] >= 0 && box[0] < box[2] && box[1] < box[3] && box[2] <= mask.width && box[3] <= mask.height;
+    if (!inside)
+      throw KernelError("UAM_ARGUMENT", "box " + std::to_string(r) + " must lie in the image of " + std::to_string(mask.width) + " x " +
+                                            std::to_string(mask.height) + " pixels, received [" + std::to_string(box[0]) + ", " +
+                                            std::to_string(box[1]) + ", " + std::to_string(box[2]) + ", " + std::to_string(box[3]) + "]");
+  }
+}
+
+void check_input(const RoiInput& input) {
+  check_mask(input);
+  const int given = bool(input.u8) + bool(input.u16) + bool(input.f32) + bool(input.f64);
+  if (given != 1) throw KernelError("UAM_ARGUMENT", "exactly one of u8, u16, f32 and f64 must be given, received " + std::to_string(given));
+  if (!(input.bin_width > 0) || !std::isfinite(input.bin_width))
+    throw KernelError("UAM_ARGUMENT", "binWidth must be a positive number, received " + std::to_string(input.bin_width));
+  if (input.bin_count > 1000000) throw KernelError("UAM_ARGUMENT", "binCount must be at most 1,000,000");
+}
+
+namespace {
+
+// The pixels of the region in rows: their values and their places in the box.
+template <class T> int64_t collect(const T* image, const RoiMask& mask, int64_t r, double* values, int32_t* places) {
+  const int32_t* box = mask.boxes.data + 4 * r;
+  const uint32_t id = mask.ids.data[r];
+  const int64_t box_width = box[2] - box[0];
+  int64_t n = 0;
+  for (int64_t y = box[1]; y < box[3]; ++y) {
+    const uint32_t* label = mask.labels.data + y * mask.width + box[0];
+    const T* pixel = image + y * mask.width + box[0];
+    const int32_t row = int32_t((y - box[1]) * box_width);
+    for (int64_t x = 0; x < box_width; ++x) {  // written always, kept where the label fits: no branch to guess
+      values[n] = double(pixel[x]);
+      places[n] = row + int32_t(x);
+      n += label[x] == id;
+    }
+  }
+  return n;
+}
+
+void find_range(Roi& roi) {
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  bool finite = true;
+  for (int64_t i = 0; i < roi.n; ++i) {
+    const double x = roi.values[i];
+    finite = finite && std::isfinite(x);
+    low = std::min(low, x);
+    high = std::max(high, x);
+  }
+  roi.minimum = low;
+  roi.maximum = high;
+  roi.finite = finite;
+}
+
+// PyRadiomics' resegmentRange: the pixels outside the range leave the region.
+void resegment(const RoiInput& input, Roi& roi, double* values, int32_t* places) {
+  double low = input.low, high = input.high;
+  if (input.resegment == Resegment::relative) {
+    low *= roi.maximum;
+    high *= roi.maximum;
+  } else if (input.resegment == Resegment::sigma) {
+    double mean = 0, variance = 0;
+    for (int64_t i = 0; i < roi.n; ++i) mean += values[i];
+    mean /= double(roi.n);
+    for (int64_t i = 0; i < roi.n; ++i) variance += (values[i] - mean) * (values[i] - mean);
+    const double deviation = std::sqrt(variance / double(roi.n));
+    low = mean + low * deviation;
+    high = mean + high * deviation;
+  }
+  int64_t kept = 0;
+  for (int64_t i = 0; i < roi.n; ++i) {
+    if (!(values[i] >= low && values[i] <= high)) continue;
+    values[kept] = values[i];
+    places[kept++] = places[i];
+  }
+  roi.n = kept;
+}
+
+// The edges that numpy.arange or numpy.histogram would give, without the array: edge(i) is where level i + 1 starts.
+struct Edges {
+  double start, step, last;
+  int64_t last_index;  // -1: no last edge of its own
+  double edge(int64_t i) const { return i == last_index ? last : last_index < 0 ? start + double(i) * step : double(i) * step + start; }
+};
+
+double floor_mod(double x, double y) {
+  double rest = std::fmod(x, y);
+  if (rest != 0 && (rest < 0) != (y < 0)) rest += y;
+  return rest;
+}
+
+Edges edges_of(const RoiInput& input, double minimum, double maximum) {
+  if (input.bin_count > 0) {
+    if (minimum == maximum) {
+      minimum -= 0.5;
+      maximum += 0.5;
+    }
+    return {minimum, (maximum - minimum) / double(input.bin_count), maximum + 1, input.bin_count};
+  }
+  const double start = input.bins_from_min ? minimum : minimum - floor_mod(minimum, input.bin_width);
+  return {start, (start + input.bin_width) - start, 0, -1};
+}
+
+// The number of edges at or below x: numpy.digitize. A division finds it but for rounding, the edges themselves decide.
+double level_of(const Edges& edges, double x) {
+  if (!(edges.step > 0)) return 1;  // bins finer than doubles: all values share one
+  const double guess = std::floor((x - edges.start) / edges.step);
+  if (!(guess < 4e15)) return guess + 1;
+  int64_t level = std::max<int64_t>(int64_t(guess), 0);
+  if (edges.last_index >= 0) level = std::min(level, edges.last_index);
+  while (level != edges.last_index && x >= edges.edge(level + 1)) ++level;
+  while (level > 0 && x < edges.edge(level)) --level;
+  return double(level + 1);
+}
+
+constexpr int64_t kTableLevels = 4096;  // up to this many levels a table finds which are present; beyond it, sorting does
+
+// Numbers the levels that are present, rising. `level` [n] becomes their index; grey and counts are filled.
+int32_t compact_by_table(const double* level, int64_t n, int32_t highest, int32_t* index, double* grey, int32_t* counts, Scratch& scratch) {
+  int32_t* table = scratch.take<int32_t>(highest + 1);
+  std::memset(table, 0, size_t(highest + 1) * sizeof(int32_t));
+  for (int64_t i = 0; i < n; ++i) ++table[int32_t(level[i])];
+  int32_t levels = 0;
+  for (int32_t g = 1; g <= highest; ++g) {
+    if (!table[g]) continue;
+    grey[levels] = double(g);
+    counts[levels] = table[g];
+    table[g] = levels++;
+  }
+  for (int64_t i = 0; i < n; ++i) index[i] = table[int32_t(level[i])];
+  return levels;
+}
+
+int32_t compact_by_sorting(const double* level, int64_t n, int32_t* index, double* grey, int32_t* counts) {
+  std::copy(level, level + n, grey);
+  std::sort(grey, grey + n);
+  const int32_t levels = int32_t(std::unique(grey, grey + n) - grey);
+  std::memset(counts, 0, size_t(levels) * sizeof(int32_t));
+  for (int64_t i = 0; i < n; ++i) {
+    index[i] = int32_t(std::lower_bound(grey, grey + levels, level[i]) - grey);
+    ++counts[index[i]];
+  }
+  return levels;
+}
+
+void bin(const RoiInput& input, Roi& roi, int32_t* index, Scratch& scratch) {
+  const Edges edges = edges_of(input, roi.minimum, roi.maximum);
+  const int64_t n = roi.n;
+  double* level = scratch.take<double>(n);
+  if (input.u8 && n >= 64) {  // each of the 256 values has one level: look it up
+    double of[256];
+    for (int v = int(roi.minimum); v <= int(roi.maximum); ++v) of[v] = level_of(edges, double(v));
+    for (int64_t i = 0; i < n; ++i) level[i] = of[uint8_t(roi.values[i])];
+  } else {
+    for (int64_t i = 0; i < n; ++i) level[i] = level_of(edges, roi.values[i]);
+  }
+  const double highest = level_of(edges, roi.maximum);
+  const int64_t distinct = highest <= double(kTableLevels) ? std::min(n, int64_t(highest)) : n;
+  double* grey = scratch.take<double>(distinct);
+  int32_t* counts = scratch.take<int32_t>(distinct);
+  roi.levels = highest <= double(kTableLevels) ? compact_by_table(level, n, int32_t(highest), index, grey, counts, scratch)
+                                               : compact_by_sorting(level, n, index, grey, counts);
+  roi.grey = grey;
+  roi.counts = counts;
+}
+
+}  // namespace
+
+Roi gather_roi(const RoiInput& input, int64_t r, int64_t reach, Scratch& scratch) {
+  const int32_t* box = input.boxes.data + 4 * r;
+  const int64_t box_width = box[2] - box[0], box_height = box[3] - box[1], area = box_width * box_height;
+  const int64_t pad = std::min(reach, std::max(box_width, box_height));
+  if ((box_width + 2 * pad) * (box_height + 2 * pad) > std::numeric_limits<int32_t>::max())
+    throw KernelError("UAM_ARGUMENT", "region " + std::to_string(r) + " (label " + std::to_string(input.ids.data[r]) + ") fills a box of " +
+                                          std::to_string(box_width) + " x " + std::to_string(box_height) +
+                                          " pixels, too many for one cell");
+  double* values = scratch.take<double>(area + 1);  // one more: collect() writes before it knows whether to keep
+  int32_t* places = scratch.take<int32_t>(area + 1);
+  Roi roi;
+  if (input.u8) roi.n = collect(input.u8.data, input, r, values, places);
+  else if (input.u16) roi.n = collect(input.u16.data, input, r, values, places);
+  else if (input.f32) roi.n = collect(input.f32.data, input, r, values, places);
+  else roi.n = collect(input.f64.data, input, r, values, places);
+  roi.values = values;
+  find_range(roi);
+  if (input.resegment != Resegment::none && roi.n > 0 && roi.finite) {
+    resegment(input, roi, values, places);
+    find_range(roi);
+  }
+  if (roi.n == 0 || !roi.finite) return roi;
+
+  int64_t left = box_width, right = -1, top = box_height, bottom = -1;
+  roi.pad = pad;
+  roi.stride = box_width + 2 * roi.pad;
+  roi.rows = box_height + 2 * roi.pad;
+  int32_t* at = scratch.take<int32_t>(roi.n);
+  for (int64_t i = 0; i < roi.n; ++i) {
+    const int64_t y = places[i] / box_width, x = places[i] - y * box_width;
+    left = std::min(left, x);
+    right = std::max(right, x);
+    top = std::min(top, y);
+    bottom = std::max(bottom, y);
+    at[i] = int32_t((y + roi.pad) * roi.stride + x + roi.pad);
+  }
+  roi.box_width = right - left + 1;
+  roi.box_height = bottom - top + 1;
+  int32_t* index = places;  // no longer needed
+  bin(input, roi, index, scratch);
+  int32_t* image = scratch.take<int32_t>(roi.rows * roi.stride);
+  std::memset(image, 0, size_t(roi.rows * roi.stride) * sizeof(int32_t));
+  for (int64_t i = 0; i < roi.n; ++i) image[at[i]] = index[i] + 1;
+  roi.image = image;
+  roi.at = at;
+  return roi;
+}
+
+MatrixRows::MatrixRows(const RoiInput& input) : next_(input.matrix.data), end_(input.matrix.data + input.matrix.size) {
+  std::fill(next_, end_, std::numeric_limits<double>::quiet_NaN());
+}
+
+void MatrixRows::add(double a, double b, double c, double d) {
+  if (end_ - next_ < 4) return;
+  for (double value : {a, b, c, d}) *next_++ = value;
+}
+
+namespace {
+
+template <class F> void each_step(const int32_t* distances, int64_t count, const Roi& roi, F&& use) {
+  const int64_t reach = std::max(roi.box_width, roi.box_height) - 1;
+  for (int64_t k = 0; k < count; ++k) {
+    const int64_t d = distances[k];
+    if (d > reach) continue;
+    for (int64_t dy = 0; dy <= std::min(d, roi.box_height - 1); ++dy) {
+      for (int64_t dx = -std::min(d, roi.box_width - 1); dx <= std::min(d, roi.box_width - 1); ++dx) {
+        const bool on_ring = dy == d || dx == d || dx == -d;
+        if (on_ring && (dy > 0 || dx > 0)) use(Step{int32_t(dy), int32_t(dx)});
+      }
+    }
+  }
+}
+
+}  // namespace
+
+int64_t count_steps(const int32_t* distances, int64_t count, const Roi& roi) {
+  int64_t steps = 0;
+  each_step(distances, count, roi, [&](Step) { ++steps; });
+  return steps;
+}
+
+int64_t list_steps(const int32_t* distances, int64_t count, const Roi& roi, Step* steps) {
+  int64_t n = 0;
+  each_step(distances, count, roi, [&](Step step) { steps[n++] = step; });
+  return n;
+}
+
+double log2_of(int64_t n) {
+  static const auto table = [] {
+    std::array<double, 4096> logs{};
+    for (size_t i = 1; i < logs.size(); ++i) logs[i] = std::log2(double(i));
+    return logs;
+  }();
+  return n < int64_t(table.size()) ? table[size_t(n)] : std::log2(double(n));
+}
+
+double entropy_of(const int32_t* counts, int64_t length, int64_t total) {
+  double sum = 0;
+  for (int64_t i = 0; i < length; ++i) {
+    if (counts[i] == total) return -std::log2(1 + kEpsilon);
+    if (counts[i] > 0) sum += double(counts[i]) * log2_of(counts[i]);
+  }
+  return log2_of(total) - sum / double(total);
+}
+
+}  // namespace uam

@@ -1,0 +1,111 @@
+// Image and mask to a table: every chosen class on every chosen plane, block by block.
+import type { Cells } from '../cells/cells.js';
+import { findCellsAsync } from '../cells/find_cells.js';
+import { UamError } from '../errors.js';
+import type { LabelMask, RasterImage } from '../image/image.js';
+import { checkInputs, type ExtractOptions, type Request, readOptions } from './extract_options.js';
+import { planTasks, type Task } from './extract_tasks.js';
+import { formStatus, nanStatus } from './status.js';
+import { FeatureTable } from './table.js';
+import type { FeatureColumn } from './table_columns.js';
+
+/**
+ * Computes features for every cell of an image: PyRadiomics' 102 of its grey levels where nothing else is asked for.
+ *
+ * Cells are taken in rising order of their ids, ids are kept, and no cell is left out: what cannot be computed for a cell is NaN, and
+ * its `status` says why. Results do not depend on the number of threads or the block size.
+ *
+ * @param image pixels, RGB or one channel; `mpp`, its micrometres per pixel, scales lengths and areas
+ * @param mask a label image of the same size
+ * @param options see `ExtractOptions`
+ * @returns a row per cell
+ * @throws UamError `UAM_SHAPE` where image and mask differ in size, `UAM_ARGUMENT` for an unknown option, setting, channel or feature,
+ *   `UAM_DATA` for stains of a grey image, `UAM_ABORTED`
+ * @example
+ * const image = { width: 4, height: 2, channels: 1, data: Uint8Array.of(90, 60, 10, 30, 120, 80, 20, 240), mpp: [0.25, 0.25] };
+ * const mask = { width: 4, height: 2, data: Uint32Array.of(7, 7, 0, 9, 7, 7, 0, 9) };
+ * const table = await radiomics.extract(image, mask, { settings: { binWidth: 10 } });
+ * console.log(table.ids, table.column('firstorder_Mean').data); // 7 and 9; 87.5 and 135
+ */
+export async function extract(image: RasterImage, mask: LabelMask, options: ExtractOptions = {}): Promise<FeatureTable> {
+  const blocks: FeatureTable[] = [];
+  for await (const block of extractBlocks(image, mask, options)) blocks.push(block);
+  return FeatureTable.concat(blocks);
+}
+
+/**
+ * As `extract`, in tables of at most `blockSize` cells as they are computed, so that memory does not grow with the number of cells.
+ * At least one table comes, though it may be empty.
+ *
+ * @throws UamError as `extract`
+ * @example
+ * const image = { width: 4, height: 1, channels: 1, data: Uint8Array.of(90, 60, 10, 30) };
+ * const mask = { width: 4, height: 1, data: Uint32Array.of(1, 1, 2, 2) };
+ * for await (const block of radiomics.extractBlocks(image, mask, { blockSize: 1 })) console.log(block.length); // 1, 1
+ */
+export async function* extractBlocks(
+  image: RasterImage,
+  mask: LabelMask,
+  options: ExtractOptions = {},
+): AsyncGenerator<FeatureTable, void, undefined> {
+  const request = readOptions(image, options);
+  checkInputs(image, mask);
+  const call = { signal: request.signal };
+  const cells = chosenCells(await findCellsAsync(mask, call), request, mask);
+  const tasks = await planTasks(image, mask, cells, request);
+  let done = 0;
+  do {
+    const end = Math.min(done + request.blockSize, cells.count);
+    yield await block(cells, tasks, done, end, request);
+    done = end;
+    request.onProgress?.({ done, total: cells.count });
+  } while (done < cells.count);
+}
+
+/** Every cell, or the one that the setting `label` names. */
+function chosenCells(cells: Cells, { settings }: Request, mask: LabelMask): Cells {
+  const { label } = settings;
+  if (label === null) return cells;
+  const at = cells.ids.indexOf(label);
+  if (at < 0) throw new UamError('UAM_DATA', `the mask ${mask.name ?? ''} has no cell ${label}, which the setting label asks for`);
+  return {
+    count: 1,
+    ids: cells.ids.slice(at, at + 1),
+    boxes: cells.boxes.slice(4 * at, 4 * at + 4),
+    areas: cells.areas.slice(at, at + 1),
+    centroids: cells.centroids.slice(2 * at, 2 * at + 2),
+    touchesBorder: cells.touchesBorder.slice(at, at + 1),
+  };
+}
+
+/** The table of the cells `[from, to)`. */
+async function block(cells: Cells, tasks: readonly Task[], from: number, to: number, { settings, signal }: Request): Promise<FeatureTable> {
+  const status = Uint8Array.from({ length: to - from }, (_, row) => formStatus(cells, from + row, settings));
+  const columns: FeatureColumn[] = [];
+  for (const task of tasks) {
+    const rows = await task.run(from, to, { signal });
+    task.columns.forEach((column, at) => {
+      const data = new Float64Array(to - from);
+      const place = task.places[at] as number;
+      for (let row = 0; row < data.length; row++) data[row] = rows[row * task.width + place] as number;
+      columns.push({ ...column, data });
+    });
+    if (task.decidesStatus) {
+      for (let row = 0; row < status.length; row++) {
+        if (allNaN(rows, row * task.width, task.width)) status[row] = nanStatus(status[row] as number, task.decidesStatus === 'values');
+      }
+    }
+  }
+  return new FeatureTable({
+    ids: cells.ids.slice(from, to),
+    centroids: cells.centroids.slice(2 * from, 2 * to),
+    touchesBorder: cells.touchesBorder.slice(from, to),
+    status,
+    columns,
+  });
+}
+
+function allNaN(rows: Float64Array, start: number, width: number): boolean {
+  for (let at = start; at < start + width; at++) if (!Number.isNaN(rows[at])) return false;
+  return true;
+}

@@ -1,0 +1,129 @@
+// What an extraction is asked for: options, checked and completed.
+import { mismatch, UamError } from '../errors.js';
+import type { LabelMask, RasterImage } from '../image/image.js';
+import type { StainChoice } from '../image/stains.js';
+import { checkChoice, chooseFeatures, type FeatureChoice, featureClasses } from './catalogue.js';
+import { type Channel, checkChannels } from './channels.js';
+import { derivedImageNames, type ImageTypeOptions } from './image_types.js';
+import { completeSettings, type Settings } from './settings.js';
+
+export interface ExtractOptions {
+  /** PyRadiomics' settings, under PyRadiomics' names; what is absent has PyRadiomics' default. */
+  settings?: Partial<Settings>;
+  /** Classes (`'glcm'`), features (`'glcm_Contrast'`), `'default'` (PyRadiomics' 102) or `'all'`; or a choice by class. Default `['default']`. */
+  features?: readonly string[] | FeatureChoice;
+  /** What to compute on: `'grey'`, `'r'`, `'g'`, `'b'`, `'haematoxylin'`, `'eosin'`. Default `['grey']`. */
+  channels?: readonly string[];
+  /** PyRadiomics' image types with their settings. Default `{ Original: {} }`. */
+  imageTypes?: ImageTypeOptions;
+  /** The stain matrix for haematoxylin and eosin: `'ruifrok'` (default), `'macenko'` (estimated from the image), or rows of a matrix. */
+  stains?: StainChoice;
+  /** Width of the ring about each nucleus, in micrometres (pixels where the pixel size is unknown). Default 2. */
+  ringWidth?: number;
+  /** Cells per block: what is computed between two reports of progress. Default 4096. Results do not depend on it. */
+  blockSize?: number;
+  /** Ends the extraction; the promise then rejects with `UAM_ABORTED`. */
+  signal?: AbortSignal | undefined;
+  /** Called after each block. */
+  onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
+}
+
+/** Options with nothing left to decide. */
+export interface Request {
+  settings: Settings;
+  spacing: readonly [x: number, y: number];
+  /** Whether `spacing` is in micrometres; otherwise it counts pixels. */
+  physical: boolean;
+  choice: FeatureChoice;
+  channels: readonly Channel[];
+  imageTypes: ImageTypeOptions;
+  stains: StainChoice;
+  ringWidth: number;
+  blockSize: number;
+  signal: AbortSignal | undefined;
+  onProgress: ExtractOptions['onProgress'];
+}
+
+const OPTIONS = Object.freeze([
+  'settings',
+  'features',
+  'channels',
+  'imageTypes',
+  'stains',
+  'ringWidth',
+  'blockSize',
+  'signal',
+  'onProgress',
+]);
+
+/** Checks the options of an extraction from this image. */
+export function readOptions(image: RasterImage, options: ExtractOptions): Request {
+  for (const name of Object.keys(options)) {
+    if (!OPTIONS.includes(name)) {
+      throw new UamError('UAM_ARGUMENT', `extract: there is no option '${name}'; the options are ${OPTIONS.join(', ')}`);
+    }
+  }
+  const { blockSize = 4096, ringWidth = 2, channels = ['grey'], imageTypes = { Original: {} }, stains = 'ruifrok' } = options;
+  if (!Number.isSafeInteger(blockSize) || blockSize < 1) throw refuse('blockSize', 'a whole number of at least 1', blockSize);
+  if (!(typeof ringWidth === 'number' && ringWidth > 0 && ringWidth < Infinity)) throw refuse('ringWidth', 'a number above 0', ringWidth);
+  const settings = completeSettings(options.settings);
+  const choice = chosen(options.features ?? ['default']);
+  checkChoice(choice);
+  derivedImageNames(imageTypes); // refuses what it does not know
+  const given = settings.spacing ?? image.mpp;
+  return {
+    ...{ settings, choice, imageTypes, stains, ringWidth, blockSize },
+    channels: checkChannels(channels),
+    spacing: given ? [given[0], given[1]] : [1, 1],
+    physical: given !== undefined,
+    signal: options.signal,
+    onProgress: options.onProgress,
+  };
+}
+
+const refuse = (name: string, expected: string, received: unknown): UamError =>
+  mismatch('UAM_ARGUMENT', `extract: ${name}`, expected, String(received));
+
+function chosen(features: NonNullable<ExtractOptions['features']>): FeatureChoice {
+  const choice: FeatureChoice = Array.isArray(features) ? chooseFeatures(features) : (features as FeatureChoice);
+  if (Object.keys(choice).length === 0) throw refuse('features', 'at least one class or feature', 'none');
+  return choice;
+}
+
+/** The chosen features of a class by their place in it; nothing where the class was not chosen. */
+export function chosenColumns(choice: FeatureChoice, className: string): number[] {
+  const wanted = Object.hasOwn(choice, className) ? choice[className] : undefined;
+  const info = featureClasses().find(({ name }) => name === className);
+  if (wanted === undefined || !info) return [];
+  return info.features.flatMap(({ name, deprecated }, at) => ((wanted === null ? !deprecated : wanted.includes(name)) ? [at] : []));
+}
+
+/** Image and mask must be of one size, and hold what they say. */
+export function checkInputs(image: RasterImage, mask: LabelMask): void {
+  for (const [what, { width, height }] of Object.entries({ image, mask })) {
+    if (!Number.isSafeInteger(width) || !Number.isSafeInteger(height) || width < 0 || height < 0) {
+      throw mismatch('UAM_ARGUMENT', `extract: width and height of the ${what}`, 'whole numbers', `${width} x ${height}`);
+    }
+  }
+  if (image.width !== mask.width || image.height !== mask.height) {
+    throw mismatch(
+      'UAM_SHAPE',
+      `extract: the mask ${mask.name ?? ''}`.trimEnd(),
+      `of the image's size, ${image.width} x ${image.height}`,
+      `${mask.width} x ${mask.height}`,
+      'give the mask of this very image, at the same magnification',
+    );
+  }
+  if (!(mask.data instanceof Uint32Array)) {
+    throw mismatch(
+      'UAM_DTYPE',
+      'extract: mask.data',
+      'a Uint32Array of ids',
+      `${(mask.data as object)?.constructor?.name}`,
+      'use Uint32Array.from(ids)',
+    );
+  }
+  if (mask.data.length !== mask.width * mask.height) {
+    throw mismatch('UAM_SHAPE', 'extract: mask.data', `${mask.width * mask.height} ids`, `${mask.data.length}`);
+  }
+}

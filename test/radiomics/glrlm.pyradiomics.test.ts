@@ -1,0 +1,3 @@
+import { testClass } from '../support/radiomics_spec.js';
+
+testClass('glrlm');
