@@ -1,26 +1,26 @@
 import { UamError } from '../errors.js';
-import { gaussianBlur } from '../image/gaussian_blur.js';
+import { gaussianBlurAsync } from '../image/gaussian_blur.js';
 import type { ImageWarning, LabelMask, RasterImage } from '../image/image.js';
 import { type StainOptions, stainPlanesAsync } from '../image/stains.js';
 import type { AsyncOptions } from '../native/call.js';
-import { connectedComponents } from './connected_components.js';
-import { distanceTransform } from './distance_transform.js';
-import { findCells } from './find_cells.js';
-import { foregroundByThreshold } from './threshold.js';
-import { watershed } from './watershed.js';
+import { connectedComponentsAsync } from './connected_components.js';
+import { distanceTransformAsync } from './distance_transform.js';
+import { findCellsAsync } from './find_cells.js';
+import { findTissue, foreground, otsuThreshold } from './threshold.js';
+import { watershedAsync } from './watershed.js';
 
 export interface SegmentOptions {
   /** Micrometres per pixel; default what the image says, else 0.5 with a warning. */
   mpp?: number | undefined;
   /** The colours of the stains, as for `stainPlanes`; default `'ruifrok'`. */
   stains?: StainOptions['stains'];
-  /** Standard deviation of the smoothing before the threshold, in um; default 0.5. */
+  /** Standard deviation of the smoothing before the threshold, in um; default 0.35. */
   smoothing?: number | undefined;
   /** Nuclei smaller than this are left out, in square um; default 10. */
   minArea?: number | undefined;
   /** Nuclei larger than this are left out, in square um; default 500. */
   maxArea?: number | undefined;
-  /** How much narrower than its smaller half a neck must be for two nuclei to be parted there, in um of radius; default 0.3. */
+  /** How much narrower than its smaller half a neck must be for two nuclei to be parted there, in um of radius; default 0.25. */
   splitDepth?: number | undefined;
 }
 
@@ -43,7 +43,7 @@ interface Pixels {
 }
 
 function inPixels(image: RasterImage, options: SegmentOptions, warnings: ImageWarning[]): Pixels {
-  const { smoothing = 0.5, minArea = 10, maxArea = 500, splitDepth = 0.3 } = options;
+  const { smoothing = 0.35, minArea = 10, maxArea = 500, splitDepth = 0.25 } = options;
   let mpp = options.mpp ?? (image.mpp ? (image.mpp[0] + image.mpp[1]) / 2 : undefined);
   if (mpp === undefined) {
     mpp = 0.5;
@@ -61,11 +61,17 @@ function inPixels(image: RasterImage, options: SegmentOptions, warnings: ImageWa
   return { mpp, sigma: smoothing / mpp, least: minArea / mpp ** 2, most: maxArea / mpp ** 2, depth: splitDepth / mpp };
 }
 
+/** What is fixed, in um: found on PUMA, NuCLS and DSB 2018 images. */
+const surroundings = 5; // standard deviation of the window in which a pixel is compared with its surroundings
+const strand = 1; // what is narrower than twice this is no nucleus
+const relief = 1.5; // what Otsu's threshold of density above the surroundings adds to the distance from the border
+const reliefSmoothing = 0.6; // standard deviation for that density, and for the hills that are cut
+
 /** Holes smaller than `most` pixels become part of what surrounds them. */
-function fillHoles(mask: Uint8Array, width: number, height: number, most: number): void {
+async function fillHoles(mask: Uint8Array, width: number, height: number, most: number, call: AsyncOptions): Promise<void> {
   const outside = mask.map((value) => (value ? 0 : 1));
-  const { mask: pieces } = connectedComponents(outside, width, height, { diagonal: true });
-  const { areas, touchesBorder } = findCells(pieces); // pieces are numbered from 1 without gaps
+  const { mask: pieces } = await connectedComponentsAsync(outside, width, height, { diagonal: true }, call);
+  const { areas, touchesBorder } = await findCellsAsync(pieces, call); // pieces are numbered from 1 without gaps
   for (let i = 0; i < mask.length; i++) {
     const piece = pieces.data[i] as number;
     if (piece > 0 && touchesBorder[piece - 1] === 0 && (areas[piece - 1] as number) < most) mask[i] = 1;
@@ -73,17 +79,37 @@ function fillHoles(mask: Uint8Array, width: number, height: number, most: number
 }
 
 /** Opening by a disc: what is narrower than the disc goes. */
-function open(mask: Uint8Array, width: number, height: number, radius: number): Uint8Array {
+async function open(mask: Uint8Array, width: number, height: number, radius: number, call: AsyncOptions): Promise<Uint8Array> {
   if (radius < 1) return mask;
-  const eroded = distanceTransform(mask, width, height);
-  const away = Uint8Array.from(eroded, (distance) => (distance > radius ? 0 : 1));
-  const distance = distanceTransform(away, width, height);
-  return Uint8Array.from(distance, (value) => (value <= radius ? 1 : 0));
+  const inward = await distanceTransformAsync(mask, width, height, call);
+  const away = Uint8Array.from(inward, (distance) => (distance > radius ? 0 : 1));
+  const outward = await distanceTransformAsync(away, width, height, call);
+  return Uint8Array.from(outward, (distance) => (distance <= radius ? 1 : 0));
+}
+
+/**
+ * The hills whose tops are the nuclei: the distance to the border, and more where the stain is denser than around, so that nuclei that
+ * overlap without a neck have a pass between them.
+ */
+function hills(
+  solid: Uint8Array,
+  distance: Float32Array,
+  density: Float32Array,
+  around: Float32Array,
+  unit: number,
+  mpp: number,
+): Float32Array {
+  return distance.map((value, i) => {
+    if (solid[i] === 0) return 0;
+    const above = Math.min(2, Math.max(-1, ((density[i] as number) - (around[i] as number)) / unit));
+    return Math.min(value, 500) + (1 + relief * above) / mpp; // infinite where everything is foreground
+  });
 }
 
 /** Regions of an allowed size, renumbered in their order; `large` counts those that were left out because of their size. */
-function sized({ data, width, height }: LabelMask, least: number, most: number): { mask: LabelMask; count: number; large: number } {
-  const cells = findCells({ data, width, height });
+async function sized(regions: LabelMask, { least, most }: Pixels, call: AsyncOptions) {
+  const { data, width, height } = regions;
+  const cells = await findCellsAsync(regions, call);
   const number = new Uint32Array(cells.count + 1);
   let count = 0;
   let large = 0;
@@ -100,8 +126,8 @@ function sized({ data, width, height }: LabelMask, least: number, most: number):
  * reach one. In well-stained tissue it finds most nuclei; it merges crowded ones, splits large vesicular ones, and takes pigment and dirt
  * for nuclei. Where you have masks of a trained model, use those.
  *
- * Steps: haematoxylin density (colour deconvolution); Gaussian smoothing; Otsu's threshold of the tissue, following slow changes of
- * staining; holes filled and thin strands removed; cut at necks by a watershed of the distances to the border; nuclei by size.
+ * Steps: haematoxylin density (colour deconvolution); Gaussian smoothing; Otsu's threshold of the tissue, mixed with the mean around each
+ * pixel; holes filled and thin strands removed; cut by a watershed at necks and at passes of the density; nuclei by size.
  * The result does not depend on the number of threads.
  *
  * @param image RGB, 8 bits
@@ -120,22 +146,29 @@ function sized({ data, width, height }: LabelMask, least: number, most: number):
  */
 export async function segmentNuclei(image: RasterImage, options: SegmentOptions = {}, call: AsyncOptions = {}): Promise<Segmentation> {
   const warnings: ImageWarning[] = [];
-  const { mpp, sigma, least, most, depth } = inPixels(image, options, warnings);
+  const pixels = inPixels(image, options, warnings);
+  const { mpp, sigma, least, most, depth } = pixels;
   const { width, height } = image;
   const planes = await stainPlanesAsync(image, { stains: options.stains, planes: ['haematoxylin', 'eosin'] }, call);
-  const density = gaussianBlur(planes.haematoxylin as Float32Array, width, height, sigma);
-  const found = foregroundByThreshold(density, planes.eosin as Float32Array, width, height, mpp);
-  if (!found) {
+  const haematoxylin = planes.haematoxylin as Float32Array;
+  const tissue = findTissue(haematoxylin, planes.eosin as Float32Array);
+  if (!tissue) {
     const message = `${image.name ?? 'the image'}: there is (nearly) no stained tissue, and no nucleus was looked for`;
     warnings.push({ code: 'no_tissue', message });
     return { mask: { width, height, data: new Uint32Array(width * height) }, count: 0, mpp, warnings };
   }
-  fillHoles(found, width, height, least * 3);
-  const solid = open(found, width, height, 0.75 / mpp);
-  const distance = distanceTransform(solid, width, height);
-  const bounded = distance.map((value) => Math.min(value, 1000)); // infinite where everything is foreground
-  const { mask: regions } = watershed(gaussianBlur(bounded, width, height, sigma), solid, width, height, depth);
-  const { mask, count, large } = sized(regions, least, most);
+  const smoothed = (um: number) => gaussianBlurAsync(haematoxylin, width, height, um / mpp, call);
+  const density = await gaussianBlurAsync(haematoxylin, width, height, sigma, call);
+  const around = await smoothed(surroundings);
+  const found = foreground(density, around, tissue);
+  await fillHoles(found, width, height, least * 3, call);
+  const solid = await open(found, width, height, strand / mpp, call);
+  const distance = await distanceTransformAsync(solid, width, height, call);
+  const unit = Math.max(1, otsuThreshold(density, 256, tissue));
+  const heights = hills(solid, distance, await smoothed(reliefSmoothing), around, unit, mpp);
+  const smooth = await gaussianBlurAsync(heights, width, height, reliefSmoothing / mpp, call);
+  const { mask: regions } = await watershedAsync(smooth, solid, width, height, depth, call);
+  const { mask, count, large } = await sized(regions, pixels, call);
   if (large > 0) {
     const message = `${image.name ?? 'the image'}: ${large} objects larger than ${Math.round(most * mpp ** 2)} square um were left out`;
     warnings.push({ code: 'large_objects', message });

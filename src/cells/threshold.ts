@@ -1,4 +1,4 @@
-// Where a plane's values are cut in two: Otsu's threshold, for the whole plane or following it from place to place.
+// Where a plane's values are cut in two: Otsu's threshold, and how it follows the plane from place to place.
 import type { Plane } from '../image/image.js';
 
 const bins = 512;
@@ -53,91 +53,33 @@ const top = 256; // densities are from 0 to about 255
 const glass = 12; // haematoxylin and eosin together; an 8-bit grey of about 215
 
 /**
- * The foreground of a density plane. Otsu's threshold is found for the tissue as a whole, and again around each point of a grid; the
- * local one counts within limits of the global one, and between the points of the grid thresholds change linearly.
+ * The foreground of a density plane: where it is above `0.8 m + 0.22 g` and above `0.6 g`, with g Otsu's threshold of the tissue and m the
+ * mean around the pixel. So nuclei that lie close together are parted by what is between them, and pale nuclei count where they are
+ * darker than their surroundings. (Weights found on PUMA, NuCLS and DSB 2018 images.)
  *
- * @returns 1 where the density is above the threshold, or nothing where less than a thousandth of the image is tissue
+ * @param density smoothed a little
+ * @param around the same density, smoothed over the distance of some nuclei
+ * @param tissue 1 for tissue, 0 for glass
  */
-export function foregroundByThreshold(
-  density: Float32Array,
-  eosin: Float32Array,
-  width: number,
-  height: number,
-  mpp: number,
-): Uint8Array | undefined {
-  const tissue = new Uint8Array(density.length);
-  let count = 0;
-  for (let i = 0; i < tissue.length; i++) {
-    if ((density[i] as number) + (eosin[i] as number) > glass) {
-      tissue[i] = 1;
-      count++;
-    }
-  }
-  if (count === 0 || count < tissue.length / 1000) return undefined;
+export function foreground(density: Float32Array, around: Float32Array, tissue: Uint8Array): Uint8Array {
   const global = otsuThreshold(density, top, tissue);
-  const grid = localThresholds(density, tissue, width, height, Math.max(16, Math.round(50 / mpp)), global);
   const mask = new Uint8Array(density.length);
-  for (let y = 0; y < height; y++) {
-    const row = grid.row(y);
-    for (let x = 0; x < width; x++) {
-      const i = y * width + x;
-      mask[i] = tissue[i] === 1 && (density[i] as number) > row(x) ? 1 : 0;
-    }
+  for (let i = 0; i < mask.length; i++) {
+    const threshold = Math.max(0.6 * global, 0.8 * (around[i] as number) + 0.22 * global);
+    mask[i] = tissue[i] === 1 && (density[i] as number) > threshold ? 1 : 0;
   }
   return mask;
 }
 
-interface Grid {
-  /** The thresholds along a row of pixels. */
-  row(y: number): (x: number) => number;
-}
-
-function localThresholds(density: Float32Array, tissue: Uint8Array, width: number, height: number, step: number, global: number): Grid {
-  const columns = Math.max(1, Math.ceil(width / step));
-  const rows = Math.max(1, Math.ceil(height / step));
-  const blocks = Array.from({ length: columns * rows }, () => new Uint32Array(bins));
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const i = y * width + x;
-      if (tissue[i] === 0) continue;
-      const bin = Math.min(bins - 1, Math.max(0, Math.floor(((density[i] as number) * bins) / top)));
-      (blocks[Math.floor(y / step) * columns + Math.floor(x / step)] as Uint32Array)[bin]!++;
+/** 1 where the densities of the stains say that there is tissue; nothing where that is less than a thousandth of the image. */
+export function findTissue(haematoxylin: Float32Array, eosin: Float32Array): Uint8Array | undefined {
+  const tissue = new Uint8Array(haematoxylin.length);
+  let count = 0;
+  for (let i = 0; i < tissue.length; i++) {
+    if ((haematoxylin[i] as number) + (eosin[i] as number) > glass) {
+      tissue[i] = 1;
+      count++;
     }
   }
-  const thresholds = new Float64Array(columns * rows);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) {
-      // A block and its neighbours: enough tissue for two classes to show.
-      const around = new Uint32Array(bins);
-      let pixels = 0;
-      for (let y = Math.max(0, r - 1); y <= Math.min(rows - 1, r + 1); y++) {
-        for (let x = Math.max(0, c - 1); x <= Math.min(columns - 1, c + 1); x++) {
-          (blocks[y * columns + x] as Uint32Array).forEach((n, bin) => {
-            around[bin]! += n;
-            pixels += n;
-          });
-        }
-      }
-      const local = pixels > step * step ? (otsu(around).edge * top) / bins : global;
-      thresholds[r * columns + c] = Math.min(global * 1.25, Math.max(global * 0.75, local));
-    }
-  }
-  const place = (at: number, n: number): [number, number, number] => {
-    const position = Math.min(n - 1, Math.max(0, (at + 0.5) / step - 0.5));
-    const first = Math.min(Math.floor(position), Math.max(0, n - 2));
-    return [first, Math.min(first + 1, n - 1), position - first];
-  };
-  return {
-    row(y) {
-      const [above, below, v] = place(y, rows);
-      const line = Float64Array.from({ length: columns }, (_, c) => {
-        const upper = thresholds[above * columns + c] as number;
-        return upper + v * ((thresholds[below * columns + c] as number) - upper);
-      });
-      return (x) => {
-        const [left, right, u] = place(x, columns);
-        return (line[left] as number) + u * ((line[right] as number) - (line[left] as number));
-      };
-    },
-  };
+  return count === 0 || count < tissue.length / 1000 ? undefined : tissue;
 }
