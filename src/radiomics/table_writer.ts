@@ -48,14 +48,14 @@ export interface TableWriter {
  * @example
  * const { mkdtempSync } = await import('node:fs');
  * const folder = mkdtempSync('/tmp/uam-');
- * const table = new FeatureTable({
+ * const table = new radiomics.FeatureTable({
  *   ids: Uint32Array.of(1),
  *   centroids: Float64Array.of(4, 5),
  *   touchesBorder: Uint8Array.of(0),
  *   status: Uint8Array.of(0),
  *   columns: [{ name: 'firstorder_Mean', unit: '1', definition: 'mean raw intensity', data: Float64Array.of(0.1) }],
  * });
- * const writer = await openTableWriter(`${folder}/cells.csv`);
+ * const writer = await radiomics.openTableWriter(`${folder}/cells.csv`);
  * await writer.write(table.withLabels([{ name: 'image', values: 'a.png' }]));
  * await writer.write(table.withLabels([{ name: 'image', values: 'b.png' }]));
  * await writer.close();
