@@ -33,10 +33,11 @@ export interface Parameters {
  * @throws UamError `UAM_INPUT` where it cannot be read, `UAM_FORMAT` where it is no YAML, `UAM_ARGUMENT` naming every key and value
  *   that is not supported
  * @example
- * const { mkdtempSync, writeFileSync } = await import('node:fs');
- * const path = mkdtempSync('/tmp/uam-') + '/params.yaml';
+ * const { rmSync, writeFileSync } = await import('node:fs');
+ * const path = `/tmp/uam-${process.pid}.yaml`;
  * writeFileSync(path, 'setting: {binWidth: 10}\nfeatureClass: {firstorder: [Mean]}\n');
  * const { warnings, ...options } = await radiomics.readParameterFile(path);
+ * rmSync(path);
  * const image = { width: 3, height: 2, channels: 1, data: Uint8Array.of(90, 60, 10, 120, 80, 20) };
  * const mask = { width: 3, height: 2, data: Uint32Array.of(1, 1, 0, 1, 1, 0) };
  * const table = await radiomics.extract(image, mask, options);
