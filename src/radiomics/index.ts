@@ -4,7 +4,7 @@ export type { Channel } from './channels.js';
 export { extract, extractBlocks } from './extract.js';
 export type { ExtractOptions } from './extract_options.js';
 export type { FeatureUnit } from './feature_class.js';
-export { type DerivedImage, deriveImages, derivedImageNames, type ImageTypeOptions } from './image_types.js';
+export { type DerivedImage, derivedImageNames, deriveImages, type ImageTypeOptions } from './image_types.js';
 export { checkParameters, type Parameters, readParameterFile } from './parameter_file.js';
 export { completeSettings, DEFAULT_SETTINGS, type Settings, type WeightingNorm } from './settings.js';
 export { type FeatureRow, FeatureTable } from './table.js';
