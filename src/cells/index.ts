@@ -11,4 +11,6 @@ export { type Polygons, polygonsFrom, ringArea } from './polygons.js';
 export { type Rasterized, type RasterizeOptions, rasterizePolygons, rasterizePolygonsAsync } from './rasterize.js';
 export { readPolygons } from './read_polygons.js';
 export { type Segmentation, type SegmentOptions, segmentNuclei } from './segment.js';
+export { type RegionSource, type SegmentedTile, type SegmentTilesOptions, segmentTiles } from './segment_tiles.js';
 export { watershed, watershedAsync } from './watershed.js';
+export { type WriteGeoJsonOptions, writeGeoJson } from './write_geojson.js';

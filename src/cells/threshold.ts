@@ -2,6 +2,8 @@
 import type { Plane } from '../image/image.js';
 
 const bins = 512;
+const top = 256; // densities are from 0 to about 255
+const glass = 12; // haematoxylin and eosin together; an 8-bit grey of about 215
 
 /** Counts of values in 512 steps from 0 to `top`; what lies outside counts at the ends. NaN counts nowhere. */
 export function histogram(plane: Plane, top: number, include?: Uint8Array): Uint32Array {
@@ -44,13 +46,10 @@ export function otsu(counts: Uint32Array): { edge: number; separation: number } 
   return { edge, separation: variance > 0 ? best / variance : 0 };
 }
 
-/** Otsu's threshold of a plane of values from 0 to `top`. */
-export function otsuThreshold(plane: Plane, top: number, include?: Uint8Array): number {
-  return (otsu(histogram(plane, top, include)).edge * top) / bins;
+/** Otsu's threshold of the densities of what is tissue. */
+export function densityThreshold(density: Plane, tissue: Uint8Array): number {
+  return (otsu(histogram(density, top, tissue)).edge * top) / bins;
 }
-
-const top = 256; // densities are from 0 to about 255
-const glass = 12; // haematoxylin and eosin together; an 8-bit grey of about 215
 
 /**
  * The foreground of a density plane: where it is above `0.8 m + 0.22 g` and above `0.6 g`, with g Otsu's threshold of the tissue and m the
@@ -60,9 +59,9 @@ const glass = 12; // haematoxylin and eosin together; an 8-bit grey of about 215
  * @param density smoothed a little
  * @param around the same density, smoothed over the distance of some nuclei
  * @param tissue 1 for tissue, 0 for glass
+ * @param global g
  */
-export function foreground(density: Float32Array, around: Float32Array, tissue: Uint8Array): Uint8Array {
-  const global = otsuThreshold(density, top, tissue);
+export function foreground(density: Float32Array, around: Float32Array, tissue: Uint8Array, global: number): Uint8Array {
   const mask = new Uint8Array(density.length);
   for (let i = 0; i < mask.length; i++) {
     const threshold = Math.max(0.6 * global, 0.8 * (around[i] as number) + 0.22 * global);

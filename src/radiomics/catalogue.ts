@@ -75,7 +75,12 @@ export const features: readonly FeatureInfo[] = Object.freeze(catalogue());
 /** Classes with their chosen features; `null` chooses all that are not deprecated. */
 export type FeatureChoice = Readonly<Record<string, readonly string[] | null>>;
 
-/** The names of each class's features, deprecated ones included. */
+/**
+ * The names of each class's features, deprecated ones included.
+ *
+ * @example
+ * const { glcm, ngtdm } = radiomics.knownFeatures(); // ngtdm: Busyness, Coarseness, Complexity, Contrast, Strength
+ */
 export function knownFeatures(): Record<string, string[]> {
   return Object.fromEntries(featureClasses().map(({ name, features }) => [name, features.map((feature) => feature.name)]));
 }
