@@ -149,8 +149,8 @@ async function sized(regions: LabelMask, { least, most }: Pixels, call: AsyncOpt
  * chosen, 93 % lie in a nucleus, and 5 % of the nuclei with a dot hold several.
  *
  * @param image RGB, 8 bits
- * @returns a label image, the number of nuclei and warnings: `unknown_mpp` where the pixel size had to be guessed, `no_tissue` where
- *   there is nothing to segment, `large_objects` where objects above `maxArea` were left out
+ * @returns a label image, the number of nuclei and warnings: `unknown_mpp` where the pixel size had to be guessed, `no_tissue` or
+ *   `no_nuclei` where there is nothing to segment, `large_objects` where objects above `maxArea` were left out
  * @throws UamError `UAM_ARGUMENT`, `UAM_SHAPE` for another kind of image or wrong options; `UAM_DATA` as `stainPlanes`; `UAM_ABORTED`
  * @example
  * const [width, height] = [64, 64];
@@ -170,15 +170,16 @@ export async function segmentNuclei(image: RasterImage, options: SegmentOptions 
   const planes = await stainPlanesAsync(image, { stains: options.stains, planes: ['haematoxylin', 'eosin'] }, call);
   const haematoxylin = planes.haematoxylin as Float32Array;
   const tissue = findTissue(haematoxylin, planes.eosin as Float32Array);
-  if (!tissue) {
-    const message = `${image.name ?? 'the image'}: there is (nearly) no stained tissue, and no nucleus was looked for`;
-    warnings.push({ code: 'no_tissue', message });
+  const nothing = (code: string, what: string): Segmentation => {
+    warnings.push({ code, message: `${image.name ?? 'the image'}: ${what}` });
     return { mask: { width, height, data: new Uint32Array(width * height) }, count: 0, mpp, warnings };
-  }
+  };
+  if (!tissue) return nothing('no_tissue', 'there is (nearly) no stained tissue, and no nucleus was looked for');
   const smoothed = (um: number) => gaussianBlurAsync(haematoxylin, width, height, um / mpp, call);
   const density = await gaussianBlurAsync(haematoxylin, width, height, sigma, call);
   const around = await smoothed(surroundings);
   const threshold = options.threshold ?? densityThreshold(density, tissue);
+  if (threshold === undefined) return nothing('no_nuclei', 'nothing in the tissue is much denser than the rest, and no nucleus was found');
   const found = foreground(density, around, tissue, threshold);
   await fillHoles(found, width, height, least * 3, call);
   const solid = await open(found, width, height, strand / mpp, call);

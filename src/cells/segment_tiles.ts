@@ -158,7 +158,7 @@ export async function* segmentTiles(
       first,
       done: i + 1,
       total: columns * rows,
-      warnings: told.filter(({ code }) => code !== 'no_tissue'),
+      warnings: told.filter(({ code }) => code !== 'no_tissue' && code !== 'no_nuclei'),
     };
     first += count;
   }
