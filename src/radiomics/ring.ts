@@ -113,6 +113,9 @@ export async function ringMaskAsync(
   return result;
 }
 
+/** The classes that rings have, by the class that computes them. */
+export const RING_CLASSES = Object.freeze({ ring_firstorder: 'firstorder', ring_glcm: 'glcm' });
+
 /** The features whose difference between nucleus and ring is told, under their columns' names without a channel. */
 export const RING_DIFFERENCES: readonly string[] = Object.freeze([
   'firstorder_10Percentile',
