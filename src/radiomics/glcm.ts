@@ -15,9 +15,9 @@ const features: readonly FeatureDefinition[] = [
   { name: 'DifferenceAverage', unit: '1', definition: 'mean of |i - j|' },
   { name: 'DifferenceEntropy', unit: 'bits', definition: 'entropy of |i - j|' },
   { name: 'DifferenceVariance', unit: '1', definition: 'variance of |i - j|' },
-  { name: 'Dissimilarity', unit: '1', definition: 'DifferenceAverage', deprecated: true },
-  { name: 'Homogeneity1', unit: '1', definition: 'Id', deprecated: true },
-  { name: 'Homogeneity2', unit: '1', definition: 'Idm', deprecated: true },
+  { name: 'Dissimilarity', unit: '1', definition: 'equals DifferenceAverage', deprecated: true },
+  { name: 'Homogeneity1', unit: '1', definition: 'equals Id', deprecated: true },
+  { name: 'Homogeneity2', unit: '1', definition: 'equals Idm', deprecated: true },
   { name: 'Id', unit: '1', definition: 'inverse difference: sum p / (1 + |i - j|)' },
   { name: 'Idm', unit: '1', definition: 'inverse difference moment: sum p / (1 + (i - j)^2)' },
   { name: 'Idmn', unit: '1', definition: 'sum p / (1 + (i - j)^2 / Ng^2), Ng the highest level present' },
@@ -37,7 +37,7 @@ const features: readonly FeatureDefinition[] = [
   { name: 'SumAverage', unit: '1', definition: 'mean of i + j' },
   { name: 'SumEntropy', unit: 'bits', definition: 'entropy of i + j' },
   { name: 'SumSquares', unit: '1', definition: 'sum (i - ux)^2 p' },
-  { name: 'SumVariance', unit: '1', definition: 'ClusterTendency', deprecated: true },
+  { name: 'SumVariance', unit: '1', definition: 'equals ClusterTendency', deprecated: true },
 ];
 
 interface Params extends RoiInput {
