@@ -10,7 +10,8 @@
       # no contraction: fma() is written where it is meant, so every build rounds alike
       '-ffp-contract=off', '-fno-math-errno', '-fno-trapping-math',
     ],
-    'ldflags': ['-Wl,--gc-sections'],
+    # -s: nobody needs the names of inner functions but a profiler (build with cmake-js for that)
+    'ldflags': ['-Wl,--gc-sections', '-s'],
     'xcode_settings': {
       'CLANG_CXX_LANGUAGE_STANDARD': 'c++20', 'GCC_ENABLE_CPP_EXCEPTIONS': 'YES', 'GCC_ENABLE_CPP_RTTI': 'YES',
       'MACOSX_DEPLOYMENT_TARGET': '11.0', 'OTHER_CPLUSPLUSFLAGS': ['-ffp-contract=off', '-fno-math-errno'],

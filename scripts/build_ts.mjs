@@ -5,7 +5,7 @@
 // The compiler works on a copy of src/ in which the one module that needs import.meta is replaced, and which a package.json
 // declares to be CommonJS. Packages that are ESM only can be reached from src/ by `await import()`, which stays as it is.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,6 +39,7 @@ writeFileSync(
 );
 compile(join('build', 'cjs', 'tsconfig.json'));
 writeFileSync(join(dist, 'cjs', 'package.json'), commonjs);
+chmodSync(join(dist, 'cjs', 'cli', 'main.js'), 0o755); // npm does so on installing; this is for a clone
 
 const names = Object.keys(require(join(dist, 'cjs', 'index.js'))).sort();
 writeFileSync(

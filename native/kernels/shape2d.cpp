@@ -16,17 +16,17 @@ constexpr double kPi = 3.14159265358979323846;
 void describe(const Shape2d& p, const Region& region, double* out, Scratch& scratch) {
   const Mesh mesh = measure_mesh(region, p.spacing);
   const Spread spread = measure_spread(region, p.spacing);
-  const double circle = 2 * std::sqrt(kPi * mesh.area);       // the circumference of the circle of that area
-  out[kElongation] = std::sqrt(spread.minor / spread.major);  // 0 / 0 for a single pixel
-  out[kMajorAxisLength] = 4 * std::sqrt(spread.major);
-  out[kMaximumDiameter] = diameter_of(hull_of_mesh(region, scratch), p.spacing);
-  out[kMeshSurface] = mesh.area;
-  out[kMinorAxisLength] = 4 * std::sqrt(spread.minor);
-  out[kPerimeter] = mesh.perimeter;
-  out[kPerimeterSurfaceRatio] = mesh.perimeter / mesh.area;
-  out[kPixelSurface] = double(region.n) * (p.spacing.x * p.spacing.y);
-  out[kSphericalDisproportion] = mesh.perimeter / circle;
-  out[kSphericity] = circle / mesh.perimeter;
+  const double circle = 2 * std::sqrt(kPi * mesh.area);                // the circumference of the circle of that area
+  out[Shape2d::kElongation] = std::sqrt(spread.minor / spread.major);  // 0 / 0 for a single pixel
+  out[Shape2d::kMajorAxisLength] = 4 * std::sqrt(spread.major);
+  out[Shape2d::kMaximumDiameter] = diameter_of(hull_of_mesh(region, scratch), p.spacing);
+  out[Shape2d::kMeshSurface] = mesh.area;
+  out[Shape2d::kMinorAxisLength] = 4 * std::sqrt(spread.minor);
+  out[Shape2d::kPerimeter] = mesh.perimeter;
+  out[Shape2d::kPerimeterSurfaceRatio] = mesh.perimeter / mesh.area;
+  out[Shape2d::kPixelSurface] = double(region.n) * (p.spacing.x * p.spacing.y);
+  out[Shape2d::kSphericalDisproportion] = mesh.perimeter / circle;
+  out[Shape2d::kSphericity] = circle / mesh.perimeter;
 }
 
 }  // namespace
@@ -38,8 +38,8 @@ void shape2d(const Shape2d& p) {
     for (int64_t r = begin; r < end; ++r) {
       Scratch scratch;
       const Region region = gather_region(p, r, scratch);
-      double* out = p.out.data + r * kShape2dColumns;
-      if (region.n == 0) std::fill(out, out + kShape2dColumns, std::numeric_limits<double>::quiet_NaN());
+      double* out = p.out.data + r * Shape2d::kColumns;
+      if (region.n == 0) std::fill(out, out + Shape2d::kColumns, std::numeric_limits<double>::quiet_NaN());
       else describe(p, region, out, scratch);
     }
   });

@@ -6,21 +6,20 @@
 
 namespace uam {
 
-enum Shape2dColumn {
-  kElongation,
-  kMajorAxisLength,
-  kMaximumDiameter,
-  kMeshSurface,
-  kMinorAxisLength,
-  kPerimeter,
-  kPerimeterSurfaceRatio,
-  kPixelSurface,
-  kSphericalDisproportion,
-  kSphericity,
-  kShape2dColumns
-};
-
 struct Shape2d : RoiMask {
+  enum Column {
+    kElongation,
+    kMajorAxisLength,
+    kMaximumDiameter,
+    kMeshSurface,
+    kMinorAxisLength,
+    kPerimeter,
+    kPerimeterSurfaceRatio,
+    kPixelSurface,
+    kSphericalDisproportion,
+    kSphericity,
+    kColumns
+  };
   Spacing spacing;  // the size of a pixel
   Out<double> out;  // [rois, 10]
 
@@ -28,7 +27,7 @@ struct Shape2d : RoiMask {
     mask_fields(v);
     v.number("spacingX", spacing.x);
     v.number("spacingY", spacing.y);
-    v.array("out", out, {rois, kShape2dColumns});
+    v.array("out", out, {rois, kColumns});
   }
 };
 

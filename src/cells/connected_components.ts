@@ -1,5 +1,5 @@
 import type { LabelMask } from '../image/image.js';
-import { hostKernel } from '../native/call.js';
+import { type AsyncOptions, hostKernel } from '../native/call.js';
 import { checkPlane } from './distance_transform.js';
 
 interface ConnectedComponentsParams {
@@ -45,15 +45,47 @@ const components = hostKernel<ConnectedComponentsParams>('connected_components',
  * @example
  * const { count } = connectedComponents(Uint8Array.of(1, 0, 1, 1), 4, 1); // 2
  */
-export function connectedComponents(
+export function connectedComponents(mask: Uint8Array, width: number, height: number, options: PiecesOptions = {}): Pieces {
+  const params = prepare('connectedComponents', mask, width, height, options);
+  components(params);
+  return finish(params);
+}
+
+/**
+ * As `connectedComponents`, on a background thread.
+ *
+ * @param call `signal` ends the call; the promise then rejects with `UAM_ABORTED`
+ * @throws UamError as `connectedComponents`
+ * @example
+ * const { count } = await connectedComponentsAsync(Uint8Array.of(1, 0, 1, 1), 4, 1);
+ */
+export async function connectedComponentsAsync(
   mask: Uint8Array,
   width: number,
   height: number,
-  { diagonal = false }: { diagonal?: boolean | undefined } = {},
-): { mask: LabelMask; count: number } {
-  checkPlane('connectedComponents', mask, width, height);
-  const labels = new Uint32Array(mask.length);
-  const total = new Float64Array(1);
-  components({ height, width, diagonal, mask, labels, total });
-  return { mask: { width, height, data: labels }, count: total[0] as number };
+  options: PiecesOptions = {},
+  call: AsyncOptions = {},
+): Promise<Pieces> {
+  const params = prepare('connectedComponentsAsync', mask, width, height, options);
+  await components.async(params, call);
+  return finish(params);
 }
+
+interface PiecesOptions {
+  diagonal?: boolean | undefined;
+}
+
+interface Pieces {
+  mask: LabelMask;
+  count: number;
+}
+
+function prepare(where: string, mask: Uint8Array, width: number, height: number, { diagonal = false }: PiecesOptions) {
+  checkPlane(where, mask, width, height);
+  return { height, width, diagonal, mask, labels: new Uint32Array(mask.length), total: new Float64Array(1) };
+}
+
+const finish = ({ width, height, labels, total }: ConnectedComponentsParams): Pieces => ({
+  mask: { width, height, data: labels },
+  count: total[0] as number,
+});

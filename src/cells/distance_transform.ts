@@ -1,5 +1,5 @@
 import { UamError } from '../errors.js';
-import { hostKernel } from '../native/call.js';
+import { type AsyncOptions, hostKernel } from '../native/call.js';
 
 interface DistanceTransformParams {
   height: number;
@@ -39,6 +39,26 @@ export function distanceTransform(mask: Uint8Array, width: number, height: numbe
   checkPlane('distanceTransform', mask, width, height);
   const distance = new Float32Array(mask.length);
   transform({ height, width, mask, distance });
+  return distance;
+}
+
+/**
+ * As `distanceTransform`, on a background thread.
+ *
+ * @param call `signal` ends the call; the promise then rejects with `UAM_ABORTED`
+ * @throws UamError as `distanceTransform`
+ * @example
+ * const distances = await distanceTransformAsync(Uint8Array.of(0, 1, 1, 1, 0), 5, 1);
+ */
+export async function distanceTransformAsync(
+  mask: Uint8Array,
+  width: number,
+  height: number,
+  call: AsyncOptions = {},
+): Promise<Float32Array> {
+  checkPlane('distanceTransformAsync', mask, width, height);
+  const distance = new Float32Array(mask.length);
+  await transform.async({ height, width, mask, distance }, call);
   return distance;
 }
 

@@ -1,8 +1,8 @@
 // Label images to cells, cells to outlines, and back.
 export { cellContours, cellContoursAsync } from './cell_contours.js';
 export type { Cells } from './cells.js';
-export { connectedComponents } from './connected_components.js';
-export { distanceTransform } from './distance_transform.js';
+export { connectedComponents, connectedComponentsAsync } from './connected_components.js';
+export { distanceTransform, distanceTransformAsync } from './distance_transform.js';
 export { findCells, findCellsAsync } from './find_cells.js';
 export { type GeoJsonOptions, readGeoJson } from './geojson.js';
 export { readHoverNet } from './hovernet.js';
@@ -10,4 +10,7 @@ export type { CellPolygons } from './polygon_file.js';
 export { type Polygons, polygonsFrom, ringArea } from './polygons.js';
 export { type Rasterized, type RasterizeOptions, rasterizePolygons, rasterizePolygonsAsync } from './rasterize.js';
 export { readPolygons } from './read_polygons.js';
-export { watershed } from './watershed.js';
+export { type Segmentation, type SegmentOptions, segmentNuclei } from './segment.js';
+export { type RegionSource, type SegmentedTile, type SegmentTilesOptions, segmentTiles } from './segment_tiles.js';
+export { watershed, watershedAsync } from './watershed.js';
+export { type WriteGeoJsonOptions, writeGeoJson } from './write_geojson.js';

@@ -1,6 +1,6 @@
 import { UamError } from '../errors.js';
 import type { LabelMask } from '../image/image.js';
-import { hostKernel } from '../native/call.js';
+import { type AsyncOptions, hostKernel } from '../native/call.js';
 import { checkPlane } from './distance_transform.js';
 
 interface WatershedParams {
@@ -71,18 +71,46 @@ const cut = hostKernel<WatershedParams>('watershed', watershedReference);
  * const { mask } = watershed(heights, new Uint8Array(5).fill(1), 5, 1, 0.5);
  * console.log(mask.data); // 1 1 1 2 2
  */
-export function watershed(
+export function watershed(heights: Float32Array, mask: Uint8Array, width: number, height: number, depth: number): Regions {
+  const params = prepare('watershed', heights, mask, width, height, depth);
+  cut(params);
+  return finish(params);
+}
+
+/**
+ * As `watershed`, on a background thread.
+ *
+ * @param call `signal` ends the call; the promise then rejects with `UAM_ABORTED`
+ * @throws UamError as `watershed`
+ * @example
+ * const { count } = await watershedAsync(Float32Array.of(1, 3, 1, 2, 1), new Uint8Array(5).fill(1), 5, 1, 0.5); // 2
+ */
+export async function watershedAsync(
   heights: Float32Array,
   mask: Uint8Array,
   width: number,
   height: number,
   depth: number,
-): { mask: LabelMask; count: number } {
-  checkPlane('watershed', heights, width, height);
-  checkPlane('watershed', mask, width, height);
-  if (!(depth >= 0)) throw new UamError('UAM_ARGUMENT', `watershed: depth must be at least 0, received ${depth}`);
-  const labels = new Uint32Array(mask.length);
-  const total = new Float64Array(1);
-  cut({ height, width, depth, heights, mask, labels, total });
-  return { mask: { width, height, data: labels }, count: total[0] as number };
+  call: AsyncOptions = {},
+): Promise<Regions> {
+  const params = prepare('watershedAsync', heights, mask, width, height, depth);
+  await cut.async(params, call);
+  return finish(params);
 }
+
+interface Regions {
+  mask: LabelMask;
+  count: number;
+}
+
+function prepare(where: string, heights: Float32Array, mask: Uint8Array, width: number, height: number, depth: number): WatershedParams {
+  checkPlane(where, heights, width, height);
+  checkPlane(where, mask, width, height);
+  if (!(depth >= 0)) throw new UamError('UAM_ARGUMENT', `${where}: depth must be at least 0, received ${depth}`);
+  return { height, width, depth, heights, mask, labels: new Uint32Array(mask.length), total: new Float64Array(1) };
+}
+
+const finish = ({ width, height, labels, total }: WatershedParams): Regions => ({
+  mask: { width, height, data: labels },
+  count: total[0] as number,
+});

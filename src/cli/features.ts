@@ -211,9 +211,10 @@ class Run {
     return value;
   }
 
-  #warn({ image }: InputPair, code: string, message: string): void {
+  #warn({ image, mask }: InputPair, code: string, message: string): void {
     this.counts.warnings.push({ image, code, message });
-    this.session.log.warn(message.includes(image) ? message : `${image}: ${message}`, { image, code });
+    const named = message.includes(image) || (mask !== undefined && message.includes(mask));
+    this.session.log.warn(named ? message : `${image}: ${message}`, { image, code });
   }
 }
 
@@ -222,6 +223,7 @@ async function report(counts: Counts, run: { out: string; seconds: number }, fla
   const rest = STATUS_NAMES.filter((name) => name !== 'ok' && status[name]).map((name) => `${status[name]} ${name}`);
   const statusText = rest.length === 0 ? '' : `; ${rest.join(', ')}`;
   const failed = failures.length === 0 ? '' : `; ${failures.length} left out: ${failures.map(({ image }) => image).join(', ')}`;
-  log.info(`${cells} cells of ${images} image${images === 1 ? '' : 's'}, ${columns} features, ${run.seconds} s${statusText}${failed}`);
+  const many = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+  log.info(`${many(cells, 'cell')} of ${many(images, 'image')}, ${many(columns, 'feature')}, ${run.seconds} s${statusText}${failed}`);
   if (flags.json) await print(`${JSON.stringify({ ...run, ...counts })}\n`);
 }

@@ -129,7 +129,7 @@ async function pairFolders(folder: string, maskFolder: string): Promise<Inputs> 
   const missing = lonely.filter((name) => !aside.includes(name));
   if (missing.length > 0) throw withoutMask(maskFolder, missing);
   refuseTwins(pairs);
-  const notes = aside.length === 0 ? [] : [`${folder}: left out, as they have no mask and belong to other images: ${list(aside)}`];
+  const notes = aside.length === 0 ? [] : [`${folder}: left out, as they have no mask and belong to other images: ${list(aside, 3)}`];
   return { pairs, columns: ['image'], notes };
 }
 
@@ -141,7 +141,7 @@ async function folderToSegment(folder: string): Promise<Inputs> {
   const aside = names.filter(belongs);
   const pairs = names.filter((name) => !belongs(name)).map((name) => ({ image: join(folder, name), labels: [name] }));
   if (pairs.length === 0) throw noImages(folder);
-  const notes = aside.length === 0 ? [] : [`${folder}: left out, as they are masks of other images: ${list(aside)}`];
+  const notes = aside.length === 0 ? [] : [`${folder}: left out, as they are masks of other images: ${list(aside, 3)}`];
   return { pairs, columns: ['image'], notes };
 }
 
@@ -165,9 +165,9 @@ async function refuseMissing(pairs: readonly InputPair[]): Promise<void> {
   if (missing.length > 0) throw new UamError('UAM_INPUT', `the manifest names files that do not exist: ${list(missing)}`);
 }
 
-/** The first ten, and how many more. */
-const list = (names: readonly string[]): string =>
-  names.slice(0, 10).join(', ') + (names.length > 10 ? ` and ${names.length - 10} more` : '');
+/** The first ones, and how many more. */
+const list = (names: readonly string[], most = 10): string =>
+  names.slice(0, most).join(', ') + (names.length > most ? ` and ${names.length - most} more` : '');
 
 const noImages = (folder: string): UamError =>
   new UamError('UAM_INPUT', `${folder} holds no images (PNG, JPEG, TIFF or SVS files; folders in it are not searched)`);

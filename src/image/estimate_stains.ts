@@ -106,7 +106,7 @@ function covariance(data: Uint8Array, od: Float64Array, beta: number): { count: 
  * @throws UamError `UAM_DATA` for fewer than 100 stained pixels, or of one colour only; `UAM_ARGUMENT` for another kind of image
  * @example
  * const data = new Uint8Array(3 * 400);
- * for (let i = 0; i < 400; i++) data.set(i % 2 ? [90, 50, 140 + (i % 7)] : [220 - (i % 9), 120, 180], i * 3);
+ * for (let i = 0; i < 400; i++) data.set(i % 2 ? [90, 50, 140 + (i % 7)] : [170 - (i % 9), 110, 170], i * 3);
  * const [haematoxylin, eosin] = estimateStains({ width: 20, height: 20, channels: 3, data });
  */
 export function estimateStains(image: RasterImage, { beta = 0.15, alpha = 1 }: MacenkoOptions = {}): [Row3, Row3] {

@@ -27,8 +27,23 @@ export async function decoding<T>(name: string, what: string, work: () => Promis
   try {
     return await work();
   } catch (error) {
-    if (error instanceof UamError) throw error;
+    if (error instanceof UamError || isAllocation(error)) throw error;
     throw new UamError('UAM_FORMAT', `${name}: ${what}: ${reason(error)}`, { cause: error });
+  }
+}
+
+const isAllocation = (error: unknown): boolean =>
+  error instanceof RangeError && /allocation failed|array (buffer )?length/i.test(error.message);
+
+/** Runs what needs much memory: where there is none left, the error says so, and what to do. */
+export async function withinMemory<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isAllocation(error)) throw error;
+    throw new UamError('UAM_MEMORY', `${name}: there is not enough memory for its pixels; read a slide by regions or at a smaller level`, {
+      cause: error,
+    });
   }
 }
 
@@ -47,12 +62,16 @@ export function pixelLimit(maxPixels: number | undefined): number {
   return maxPixels;
 }
 
+/** Beyond this, arrays of pixels are longer than JavaScript's, whatever the caller allows. */
+const MOST_PIXELS = 2 ** 31;
+
 /** Refuses what would not fit, before any of it is allocated. */
 export function refuseHuge(name: string, width: number, height: number, maxPixels: number): void {
-  if (width * height > maxPixels) {
+  const most = Math.min(maxPixels, MOST_PIXELS);
+  if (width * height > most) {
     throw dataError(
       name,
-      `${width} x ${height} pixels are more than the ${maxPixels} that may be held in memory at once; ` +
+      `${width} x ${height} pixels are more than the ${most} that may be held in memory at once; ` +
         'read it by regions (openImage(...).read({ x, y, width, height })), choose a smaller level, or raise maxPixels',
     );
   }

@@ -1,5 +1,5 @@
 import { UamError } from '../errors.js';
-import { hostKernel } from '../native/call.js';
+import { type AsyncOptions, hostKernel } from '../native/call.js';
 
 interface GaussianBlurParams {
   height: number;
@@ -46,15 +46,39 @@ const blur = hostKernel<GaussianBlurParams>('gaussian_blur', gaussianBlurReferen
  * const smooth = gaussianBlur(Float32Array.of(0, 0, 9, 0, 0), 5, 1, 1);
  */
 export function gaussianBlur(plane: Float32Array, width: number, height: number, sigma: number): Float32Array {
+  const params = prepare('gaussianBlur', plane, width, height, sigma);
+  blur(params);
+  return params.out;
+}
+
+/**
+ * As `gaussianBlur`, on a background thread.
+ *
+ * @param call `signal` ends the call; the promise then rejects with `UAM_ABORTED`
+ * @throws UamError as `gaussianBlur`
+ * @example
+ * const smooth = await gaussianBlurAsync(Float32Array.of(0, 0, 9, 0, 0), 5, 1, 1);
+ */
+export async function gaussianBlurAsync(
+  plane: Float32Array,
+  width: number,
+  height: number,
+  sigma: number,
+  call: AsyncOptions = {},
+): Promise<Float32Array> {
+  const params = prepare('gaussianBlurAsync', plane, width, height, sigma);
+  await blur.async(params, call);
+  return params.out;
+}
+
+function prepare(where: string, plane: Float32Array, width: number, height: number, sigma: number): GaussianBlurParams {
   if (plane.length !== width * height) {
-    throw new UamError('UAM_SHAPE', `gaussianBlur: a plane of ${width} x ${height} has ${width * height} values, received ${plane.length}`);
+    throw new UamError('UAM_SHAPE', `${where}: a plane of ${width} x ${height} has ${width * height} values, received ${plane.length}`);
   }
   if (!(sigma >= 0 && sigma <= 1e4))
-    throw new UamError('UAM_ARGUMENT', `gaussianBlur: sigma must be from 0 to 10000 pixels, received ${sigma}`);
-  const out = new Float32Array(plane.length);
+    throw new UamError('UAM_ARGUMENT', `${where}: sigma must be from 0 to 10000 pixels, received ${sigma}`);
   const weights = gaussianWeights(sigma);
-  blur({ height, width, taps: weights.length, plane, weights, out });
-  return out;
+  return { height, width, taps: weights.length, plane, weights, out: new Float32Array(plane.length) };
 }
 
 function gaussianWeights(sigma: number): Float32Array {

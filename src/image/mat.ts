@@ -164,7 +164,7 @@ function variable(file: string, matrix: Matrix, little: boolean, unpack: () => P
           `variable ${name} holds ${element.length} bytes where ${shape.join(' x ')} values need ${count * how.size}: the file is damaged`,
         );
       }
-      const own = bytes.slice(element.start, element.start + element.length);
+      const own = new Uint8Array(bytes.subarray(element.start, element.start + element.length));
       if (how.size > 1 && little !== hostIsLittle) swapBytes(own, how.size);
       return how.from(own.buffer as ArrayBuffer);
     },

@@ -91,7 +91,7 @@ export function readNpy(bytes: Uint8Array, name = 'bytes'): NpyArray {
       `an array of ${shape.join(' x ')} ${kind.dtype} needs ${length} bytes, the file has ${bytes.length - start}; is it truncated?`,
     );
   }
-  const own = bytes.slice(start, start + length);
+  const own = new Uint8Array(bytes.subarray(start, start + length)); // a copy, even of a Buffer, whose slice() is a view
   const little = descr[0] !== '>';
   if (kind.size > 1 && little !== hostIsLittle) swapBytes(own, kind.size);
   const data = kind.from(own.buffer as ArrayBuffer);
@@ -160,9 +160,8 @@ export function npyHeader(data: NumericArray, shape: readonly number[]): Uint8Ar
  *
  * @throws `UAM_IO` where it cannot be written, `UAM_SHAPE` where the shape does not fit the number of values
  * @example
- * const values = Int32Array.of(1, 2, 3, 4);
- * const folder = process.env.UAM_EXAMPLES; // a folder of yours
- * if (folder) await writeNpy(`${folder}/values.npy`, values, [2, 2]);
+ * const { tmpdir } = await import('node:os');
+ * await writeNpy(`${tmpdir()}/uam_values.npy`, Int32Array.of(1, 2, 3, 4), [2, 2]);
  */
 export async function writeNpy(path: string, data: NumericArray, shape: readonly number[]): Promise<void> {
   await writeWhole(path, [npyHeader(data, shape), new Uint8Array(data.buffer, data.byteOffset, data.byteLength)]);

@@ -1,6 +1,6 @@
 import { type ByteSource, type FileInput, openSource, readAll, recognise } from './byte_source.js';
 import { readExif } from './exif.js';
-import { argumentError, formatError, pixelLimit, refuseAborted, refuseHuge } from './failure.js';
+import { argumentError, formatError, pixelLimit, refuseAborted, refuseHuge, withinMemory } from './failure.js';
 import type { ImageWarning, RasterImage } from './image.js';
 import { checkJpegHeader, decodeJpeg, readJpegHeader } from './jpeg.js';
 import { givenMpp, type Mpp, plausibleMpp } from './pixel_size.js';
@@ -124,7 +124,8 @@ function opened(source: ByteSource, content: Content, mpp: Mpp | undefined, maxP
       if (!size) throw argumentError(`level must be 0 to ${levels.length - 1}, the levels of ${name}, received ${level}`);
       const region = checkRegion(name, wanted, size);
       refuseHuge(name, region.width, region.height, maxPixels);
-      const { channels, data } = await content.read(level, region, warnings, signal);
+      const { channels, data } = await withinMemory(name, () => content.read(level, region, warnings, signal));
+      refuseAborted(name, signal);
       const scaled = mpp && ([(mpp[0] * full.width) / size.width, (mpp[1] * full.height) / size.height] as const);
       return { width: region.width, height: region.height, channels, data, mpp: level === 0 ? mpp : scaled, name };
     },

@@ -1,6 +1,6 @@
 import { UamError } from '../errors.js';
 import { type FileInput, openSource, readAll, recognise } from './byte_source.js';
-import { argumentError, dataError, formatError, pixelLimit, refuseAborted } from './failure.js';
+import { argumentError, dataError, formatError, pixelLimit, refuseAborted, withinMemory } from './failure.js';
 import type { ImageWarning, LabelMask } from './image.js';
 import { type StoredLabels, toLabels, warnAboutLabels } from './labels.js';
 import { matLabels, npyLabels, npzLabels } from './mask_arrays.js';
@@ -54,7 +54,7 @@ export async function readMask(input: FileInput, options: ReadMaskOptions = {}):
   const source = await openSource(input, options.name);
   try {
     refuseAborted(source.name, options.signal);
-    const stored = await readStored(source, options, warnings);
+    const stored = await withinMemory(source.name, () => readStored(source, options, warnings));
     refuseAborted(source.name, options.signal);
     const { width, height, data } = stored;
     refuseOtherSize(source.name, stored, options);

@@ -24,7 +24,7 @@ export function checkSameSize(image: Sized, mask: Sized): void {
   const turned = image.width === mask.height && image.height === mask.width;
   throw new UamError(
     'UAM_SHAPE',
-    `${shortName(mask.name, 'the mask')} is ${mask.width} x ${mask.height} pixels, but its image ${shortName(image.name, '')} ` +
+    `${shortName(mask.name, 'the mask')} is ${mask.width} x ${mask.height} pixels, but its image${image.name ? ` ${shortName(image.name, '')}` : ''} ` +
       `is ${image.width} x ${image.height}; ` +
       (turned
         ? 'the mask seems to be transposed: swap its axes'

@@ -102,9 +102,8 @@ export async function encodeMask(mask: LabelMask): Promise<Uint8Array> {
  *
  * @throws `UAM_ARGUMENT` for another extension, `UAM_DATA` where the ids do not fit the format, `UAM_IO` where it cannot be written
  * @example
- * const mask = { width: 2, height: 1, data: Uint32Array.of(0, 70000) };
- * const folder = process.env.UAM_EXAMPLES; // a folder of yours
- * if (folder) await writeMask(`${folder}/cells.tif`, mask);
+ * const { tmpdir } = await import('node:os');
+ * await writeMask(`${tmpdir()}/uam_cells.tif`, { width: 2, height: 1, data: Uint32Array.of(0, 70000) });
  */
 export async function writeMask(path: string, mask: LabelMask): Promise<void> {
   checkMask(mask);

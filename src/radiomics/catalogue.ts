@@ -1,7 +1,10 @@
 import { UamError } from '../errors.js';
 import { SHAPE_CLASSES, TEXTURE_CLASSES } from './classes.js';
 import type { FeatureDefinition, FeatureUnit } from './feature_class.js';
+import { MAIN_SHAPES, MAIN_TEXTURES } from './main_features.js';
 import { didYouMean } from './near_names.js';
+import { neighbourhoodFeatures } from './neighbourhood.js';
+import { RING_CLASSES, RING_DIFFERENCES } from './ring.js';
 
 /** Where a class of features looks. */
 export type FeatureRegion = 'mask' | 'cell' | 'ring' | 'neighbourhood';
@@ -50,7 +53,43 @@ export function featureClasses(): readonly ClassInfo[] {
       default: PYRADIOMICS.includes(name),
       perChannel: region === 'cell' || region === 'ring',
     }));
-  return [...of(SHAPE_CLASSES, 'mask'), ...of(TEXTURE_CLASSES, 'cell')];
+  return [
+    ...of(SHAPE_CLASSES, 'mask'),
+    ...of(TEXTURE_CLASSES, 'cell'),
+    ...of(ringClasses(), 'ring'),
+    ...of([{ name: 'neighbourhood', source: 'see the definitions', features: neighbourhoodDefinitions() }], 'neighbourhood'),
+  ];
+}
+
+/** First-order and GLCM features of the ring about a nucleus, and the nucleus minus them. */
+function ringClasses(): { name: string; source: string; features: readonly FeatureDefinition[] }[] {
+  const source = 'HistomicsTK (Cytoplasm.*): a ring about the nucleus that enters no other nucleus; features as of the class of that name';
+  const rings = Object.entries(RING_CLASSES).map(([name, of]) => ({ name, source, features: texture(of).features }));
+  const differences = RING_DIFFERENCES.map((name): FeatureDefinition => {
+    const [of = '', feature] = name.split('_');
+    const { unit = '1' } = texture(of).features.find((entry) => entry.name === feature) ?? {};
+    return { name, unit, definition: `${name} of the nucleus minus that of its ring` };
+  });
+  return [...rings, { name: 'ring_difference', source, features: differences }];
+}
+
+const texture = (name: string) => TEXTURE_CLASSES.find((entry) => entry.name === name) as (typeof TEXTURE_CLASSES)[number];
+
+function neighbourhoodDefinitions(): FeatureDefinition[] {
+  const averaged = [
+    ...MAIN_SHAPES.map((name) => ({ name, unit: unitOf(SHAPE_CLASSES, name) })),
+    ...MAIN_TEXTURES.map((name) => ({ name, unit: unitOf(TEXTURE_CLASSES, name) })),
+  ];
+  return neighbourhoodFeatures(averaged).map(({ name, unit, definition, source }) => ({
+    name: name.slice('neighbourhood_'.length),
+    unit: unit as FeatureUnit,
+    definition: `${definition} (${source})`,
+  }));
+}
+
+function unitOf(classes: readonly { name: string; features: readonly FeatureDefinition[] }[], name: string): FeatureUnit {
+  const [of, feature] = name.split('_');
+  return classes.find((entry) => entry.name === of)?.features.find((entry) => entry.name === feature)?.unit ?? '1';
 }
 
 function catalogue(): FeatureInfo[] {
@@ -75,7 +114,12 @@ export const features: readonly FeatureInfo[] = Object.freeze(catalogue());
 /** Classes with their chosen features; `null` chooses all that are not deprecated. */
 export type FeatureChoice = Readonly<Record<string, readonly string[] | null>>;
 
-/** The names of each class's features, deprecated ones included. */
+/**
+ * The names of each class's features, deprecated ones included.
+ *
+ * @example
+ * const { glcm, ngtdm } = radiomics.knownFeatures(); // ngtdm: Busyness, Coarseness, Complexity, Contrast, Strength
+ */
 export function knownFeatures(): Record<string, string[]> {
   return Object.fromEntries(featureClasses().map(({ name, features }) => [name, features.map((feature) => feature.name)]));
 }

@@ -7,6 +7,8 @@ import { SHAPE_CLASSES, TEXTURE_CLASSES } from './classes.js';
 import { chosenColumns, type Request } from './extract_options.js';
 import type { FeatureDefinition } from './feature_class.js';
 import { deriveImages, type ImageTypeOptions } from './image_types.js';
+import { averagedChoice, neighbourhoodChosen, neighbourhoodTask } from './neighbourhood_tasks.js';
+import { ringsChosen, ringTasks } from './ring_tasks.js';
 import { type RoiMask, roiInput, roiMask } from './roi.js';
 import { completeSettings, type Settings } from './settings.js';
 
@@ -30,19 +32,39 @@ export interface Task {
 }
 
 /** A plane to compute texture on, with what its columns start with and the settings that hold for it. */
-interface TexturePlane {
+export interface TexturePlane {
   prefix: string;
+  /** Whether it is the channel itself, not what a filter made of it. */
+  original: boolean;
   plane: Plane;
   settings: Settings;
 }
+
+/** The classes that are NaN for want of values, or of neighbours, and for no other reason. */
+const DECIDES_STATUS: Readonly<Record<string, Task['decidesStatus']>> = Object.freeze({
+  firstorder: 'values',
+  glcm: 'neighbours',
+  glrlm: 'neighbours',
+  glszm: 'neighbours',
+  ngtdm: 'neighbours',
+  gldm: 'neighbours',
+});
 
 /** Makes the planes and lists the tasks. */
 export async function planTasks(image: RasterImage, mask: LabelMask, cells: Cells, request: Request): Promise<Task[]> {
   const regions = (from: number, to: number): RoiMask => roiMask(mask, cells, from, to);
   const tasks = shapeTasks(regions, request);
   const textured = TEXTURE_CLASSES.some(({ name }) => chosenColumns(request.choice, name).length > 0);
-  if (!textured) return tasks;
-  for (const plane of await texturePlanes(image, request)) tasks.push(...textureTasks(regions, plane, request));
+  const rings = ringsChosen(request);
+  const neighbours = neighbourhoodChosen(request);
+  const planes = textured || rings || neighbours ? await texturePlanes(image, request) : [];
+  for (const plane of planes) tasks.push(...textureTasks(regions, plane, request));
+  if (rings) tasks.push(...(await ringTasks(mask, cells, planes, request)));
+  if (neighbours) {
+    const averaged = { ...request, choice: averagedChoice() };
+    const main = planes.filter(({ original }) => original).flatMap((plane) => textureTasks(regions, plane, averaged));
+    tasks.push(await neighbourhoodTask(image, cells, [...shapeTasks(regions, averaged), ...main], request));
+  }
   return tasks;
 }
 
@@ -70,7 +92,11 @@ function shapeTasks(regions: (from: number, to: number) => RoiMask, request: Req
   });
 }
 
-function textureTasks(regions: (from: number, to: number) => RoiMask, { prefix, plane, settings }: TexturePlane, request: Request): Task[] {
+export function textureTasks(
+  regions: (from: number, to: number) => RoiMask,
+  { prefix, plane, settings }: TexturePlane,
+  request: Request,
+): Task[] {
   return TEXTURE_CLASSES.flatMap((entry): Task[] => {
     const places = chosenColumns(request.choice, entry.name);
     if (places.length === 0) return [];
@@ -79,7 +105,7 @@ function textureTasks(regions: (from: number, to: number) => RoiMask, { prefix, 
       {
         columns: heads(`${prefix}${entry.name}_`, entry.features, places, request),
         ...{ places, width },
-        decidesStatus: entry.name === 'firstorder' ? 'values' : 'neighbours',
+        decidesStatus: DECIDES_STATUS[entry.name],
         run: async (from, to, options) => {
           const out = new Float64Array((to - from) * width);
           const input = roiInput(regions(from, to), plane, settings);
@@ -100,13 +126,13 @@ async function texturePlanes(image: RasterImage, request: Request): Promise<Text
     // The plane as it is keeps its own kind of numbers: bytes are quicker than what a filter makes of them.
     for (const [type, given] of Object.entries(imageTypes)) {
       if (type === 'Original') {
-        planes.push({ prefix: channelPrefix(channel), plane, settings: completeSettings({ ...settings, ...given }) });
+        planes.push({ prefix: channelPrefix(channel), original: true, plane, settings: completeSettings({ ...settings, ...given }) });
         continue;
       }
       const derived = deriveImages(plane, image, { [type]: given } as ImageTypeOptions, spacing, { signal });
       for await (const { name, plane: filtered, overrides } of derived) {
         const own = completeSettings({ ...settings, ...(overrides as Partial<Settings>) });
-        planes.push({ prefix: `${channelPrefix(channel)}${name}_`, plane: filtered, settings: own });
+        planes.push({ prefix: `${channelPrefix(channel)}${name}_`, original: false, plane: filtered, settings: own });
       }
     }
   }

@@ -3,7 +3,19 @@ import type { RoiInput, RoiMask } from './roi.js';
 import type { Settings } from './settings.js';
 
 /** How a feature scales: with intensity, with length, with nothing. `um` stands for `px` where the pixel size is unknown. */
-export type FeatureUnit = '1' | 'intensity' | 'intensity^2' | 'intensity^2 um^2' | 'um' | 'um^2' | '1/um' | 'px' | 'bits' | 'cells' | 'deg';
+export type FeatureUnit =
+  | '1'
+  | 'intensity'
+  | 'intensity^2'
+  | 'intensity^2 um^2'
+  | 'um'
+  | 'um^2'
+  | 'intensity/um'
+  | '1/um'
+  | 'px'
+  | 'bits'
+  | 'cells'
+  | 'deg';
 
 /** One feature: a column of the table. */
 export interface FeatureDefinition {

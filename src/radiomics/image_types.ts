@@ -21,23 +21,23 @@ export type SettingOverrides = Readonly<Record<string, unknown>>;
  */
 export interface ImageTypeOptions {
   /** The plane itself. */
-  Original?: object;
+  Original?: SettingOverrides;
   /** (x / sqrt(max|x|))^2 */
-  Square?: object;
+  Square?: SettingOverrides;
   /** sign(x) sqrt(|x| max|x|) */
-  SquareRoot?: object;
+  SquareRoot?: SettingOverrides;
   /** sign(x) log(|x| + 1), scaled to max|x| */
-  Logarithm?: object;
+  Logarithm?: SettingOverrides;
   /** exp(x log(max|x|) / max|x|) */
-  Exponential?: object;
+  Exponential?: SettingOverrides;
   /** Gradient magnitude. `gradientUseSpacing` (true): per micrometre rather than per pixel. */
-  Gradient?: { gradientUseSpacing?: boolean };
+  Gradient?: SettingOverrides & { gradientUseSpacing?: boolean };
   /** Local binary patterns: `lbp2DRadius` (1) in pixels, `lbp2DSamples` (8, at most 31), `lbp2DMethod` (`uniform`). */
-  LBP2D?: { lbp2DRadius?: number; lbp2DSamples?: number; lbp2DMethod?: LbpMethod };
+  LBP2D?: SettingOverrides & { lbp2DRadius?: number; lbp2DSamples?: number; lbp2DMethod?: LbpMethod };
   /** Laplacian of Gaussian, an image for each of `sigma` (in the unit of the spacing). A sigma may be text, to keep its spelling ("2.0"). */
-  LoG?: { sigma: readonly (number | string)[] };
+  LoG?: SettingOverrides & { sigma: readonly (number | string)[] };
   /** Stationary wavelet: `wavelet` (`coif1`), `level` (1) levels after the first `start_level` (0). */
-  Wavelet?: { wavelet?: string; level?: number; start_level?: number };
+  Wavelet?: SettingOverrides & { wavelet?: string; level?: number; start_level?: number };
 }
 
 /** One image made from a plane. */

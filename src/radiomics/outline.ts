@@ -84,3 +84,68 @@ export function spreadOf(pixels: readonly Point[], [sx, sy]: readonly [number, n
   const root = Math.hypot((xx - yy) / 2, xy);
   return { centre, xx, xy, yy, major: Math.max((xx + yy) / 2 + root, 0), minor: Math.max((xx + yy) / 2 - root, 0) };
 }
+
+/** The closed contours that segments make up: each a list of segments in turn. Those round holes enclose a negative area. */
+export function contoursOf(segments: readonly Segment[]): Segment[][] {
+  const key = ({ x, y }: Point) => `${x},${y}`;
+  const leaving = new Map(segments.map((segment) => [key(segment[0]), segment]));
+  const contours: Segment[][] = [];
+  for (const [start] of segments) {
+    const contour: Segment[] = [];
+    for (let next = leaving.get(key(start)); next; next = leaving.get(key(next[1]))) {
+      leaving.delete(key(next[0]));
+      contour.push(next);
+    }
+    if (contour.length > 0) contours.push(contour);
+  }
+  return contours;
+}
+
+/** Pixels that the background cannot reach from outside by steps along the axes. */
+export function filledPixels(region: Region): number {
+  const range = (values: number[]) => [Math.min(...values) - 1, Math.max(...values) + 1] as const;
+  const [left, right] = range(region.pixels.map(({ x }) => x));
+  const [top, bottom] = range(region.pixels.map(({ y }) => y));
+  const reached = new Set([`${left},${top}`]);
+  const waiting: Point[] = [{ x: left, y: top }];
+  for (let at = waiting.pop(); at; at = waiting.pop()) {
+    for (const [dx, dy] of [
+      [1, 0],
+      [-1, 0],
+      [0, 1],
+      [0, -1],
+    ] as const) {
+      const [x, y] = [at.x + dx, at.y + dy];
+      if (x < left || x > right || y < top || y > bottom || region.inside(x, y) || reached.has(`${x},${y}`)) continue;
+      reached.add(`${x},${y}`);
+      waiting.push({ x, y });
+    }
+  }
+  return (right - left + 1) * (bottom - top + 1) - reached.size;
+}
+
+/** Twice the area of the triangle a b c, positive where it turns clockwise on the screen. */
+const turn = (a: Point, b: Point, c: Point): number => (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
+
+/** The corners of the convex hull, clockwise on the screen. */
+export function convexHull(points: readonly Point[]): Point[] {
+  const sorted = [...points].sort((a, b) => a.x - b.x || a.y - b.y);
+  const chain = (ordered: Point[]) => {
+    const corners: Point[] = [];
+    for (const point of ordered) {
+      while (corners.length >= 2 && turn(corners.at(-2) as Point, corners.at(-1) as Point, point) <= 0) corners.pop();
+      corners.push(point);
+    }
+    return corners.slice(0, -1);
+  };
+  return [...chain(sorted), ...chain(sorted.reverse())];
+}
+
+/** The least distance between two parallel lines that hold the hull between them: one of them lies along a side. */
+export function leastWidth(corners: readonly Point[], [sx, sy]: readonly [number, number]): number {
+  const widths = corners.map((a, i) => {
+    const b = corners[(i + 1) % corners.length] as Point;
+    return (Math.max(...corners.map((c) => turn(a, b, c))) * sx * sy) / distance(a, b, [sx, sy]);
+  });
+  return Math.min(...widths);
+}

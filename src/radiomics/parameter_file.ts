@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { UamError } from '../errors.js';
 import type { ImageWarning } from '../image/image.js';
-import type { FeatureChoice } from './catalogue.js';
+import { type FeatureChoice, knownFeatures } from './catalogue.js';
 import { checkImageTypes } from './image_type_choice.js';
 import type { ImageTypeOptions } from './image_types.js';
 import { didYouMean } from './near_names.js';
@@ -29,16 +29,21 @@ export interface Parameters {
  * Reads a PyRadiomics parameter file (YAML or JSON) with the keys `setting`, `imageType` and `featureClass`.
  *
  * @param path the file
- * @param known the features of each class, by which names are checked
+ * @param known the features of each class, by which names are checked; default: those of this package
  * @throws UamError `UAM_INPUT` where it cannot be read, `UAM_FORMAT` where it is no YAML, `UAM_ARGUMENT` naming every key and value
  *   that is not supported
  * @example
- * const { mkdtempSync, writeFileSync } = await import('node:fs');
- * const path = mkdtempSync('/tmp/uam-') + '/params.yaml';
+ * const { rmSync, writeFileSync } = await import('node:fs');
+ * const path = `/tmp/uam-${process.pid}.yaml`;
  * writeFileSync(path, 'setting: {binWidth: 10}\nfeatureClass: {firstorder: [Mean]}\n');
- * const { settings, features } = await readParameterFile(path, { firstorder: ['Mean', 'Median'] });
+ * const { warnings, ...options } = await radiomics.readParameterFile(path);
+ * rmSync(path);
+ * const image = { width: 3, height: 2, channels: 1, data: Uint8Array.of(90, 60, 10, 120, 80, 20) };
+ * const mask = { width: 3, height: 2, data: Uint32Array.of(1, 1, 0, 1, 1, 0) };
+ * const table = await radiomics.extract(image, mask, options);
+ * console.log(table.names, table.row(0).firstorder_Mean); // ['firstorder_Mean'] 87.5
  */
-export async function readParameterFile(path: string, known: KnownFeatures): Promise<Parameters> {
+export async function readParameterFile(path: string, known: KnownFeatures = knownFeatures()): Promise<Parameters> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -73,13 +78,13 @@ function keepSpelling(content: unknown, sigmas: unknown): void {
  * As `readParameterFile`, from an object of the same form.
  *
  * @param content `{ setting?, imageType?, featureClass? }`
- * @param known the features of each class
+ * @param known the features of each class; default: those of this package
  * @param name what to call it in messages
  * @throws UamError `UAM_ARGUMENT` naming every key and value that is not supported
  * @example
- * const { settings } = checkParameters({ setting: { binWidth: 10 }, imageType: { LoG: { sigma: [2] } } }, { firstorder: ['Mean'] });
+ * const { settings, imageTypes } = radiomics.checkParameters({ setting: { binWidth: 10 }, imageType: { LoG: { sigma: [2] } } });
  */
-export function checkParameters(content: unknown, known: KnownFeatures, name = 'parameters'): Parameters {
+export function checkParameters(content: unknown, known: KnownFeatures = knownFeatures(), name = 'parameters'): Parameters {
   const problems = new Problems(name);
   const warnings: ImageWarning[] = [];
   const root = content ?? {};

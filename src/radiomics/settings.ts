@@ -31,7 +31,7 @@ export interface Settings {
   resegmentRange: readonly number[] | null;
   /** What `resegmentRange` counts in: intensities, shares of the cell's maximum, or standard deviations about its mean. */
   resegmentMode: 'absolute' | 'relative' | 'sigma';
-  /** Cells of this many pixels or fewer get the status `too_small`, and no features. Default `null`. */
+  /** Cells of this many pixels or fewer get the status `too_small`; what can be computed still is. Default `null`. */
   minimumROISize: number | null;
   /** A cell's box must exceed one pixel along this many axes, else its status is `line`. Default 2. */
   minimumROIDimensions: number;
@@ -119,6 +119,8 @@ const show = (value: unknown): string => JSON.stringify(value) ?? String(value);
  *
  * @param partial settings under PyRadiomics' names
  * @throws UamError `UAM_ARGUMENT` for an unknown name or a value that it cannot have
+ * @example
+ * const { binWidth, distances } = radiomics.completeSettings({ binWidth: 10 }); // 10, [1]
  */
 export function completeSettings(partial: Partial<Settings> = {}): Settings {
   const settings = { ...DEFAULT_SETTINGS, ...withoutUndefined(partial) };

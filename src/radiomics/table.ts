@@ -25,7 +25,7 @@ export type FeatureRow = Record<string, string | number | boolean>;
  *
  * @throws UamError `UAM_SHAPE` where lengths differ, `UAM_ARGUMENT` for a repeated column name or an unknown status code
  * @example
- * const table = new FeatureTable({
+ * const table = new radiomics.FeatureTable({
  *   ids: Uint32Array.of(7, 9),
  *   centroids: Float64Array.of(10.5, 20, 31, 8.25),
  *   touchesBorder: Uint8Array.of(0, 1),

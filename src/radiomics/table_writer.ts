@@ -46,19 +46,20 @@ export interface TableWriter {
  * @throws UamError `UAM_ARGUMENT` where the format cannot be told from the name, `UAM_IO` where the file cannot be written; `write`
  *   throws `UAM_SHAPE` for a table with other columns than the first
  * @example
- * const { mkdtempSync } = await import('node:fs');
+ * const { mkdtempSync, rmSync } = await import('node:fs');
  * const folder = mkdtempSync('/tmp/uam-');
- * const table = new FeatureTable({
+ * const table = new radiomics.FeatureTable({
  *   ids: Uint32Array.of(1),
  *   centroids: Float64Array.of(4, 5),
  *   touchesBorder: Uint8Array.of(0),
  *   status: Uint8Array.of(0),
  *   columns: [{ name: 'firstorder_Mean', unit: '1', definition: 'mean raw intensity', data: Float64Array.of(0.1) }],
  * });
- * const writer = await openTableWriter(`${folder}/cells.csv`);
+ * const writer = await radiomics.openTableWriter(`${folder}/cells.csv`);
  * await writer.write(table.withLabels([{ name: 'image', values: 'a.png' }]));
  * await writer.write(table.withLabels([{ name: 'image', values: 'b.png' }]));
  * await writer.close();
+ * rmSync(folder, { recursive: true });
  */
 export async function openTableWriter(path: string, options: TableWriterOptions = {}): Promise<TableWriter> {
   const format = formatOf(path, options);

@@ -142,7 +142,7 @@ t.test('a parameter file, --json, --segment', async (t) => {
   t.match(asked.options[0], {
     settings: { binWidth: 5 },
     features: { glcm: null },
-    imageTypes: [{ type: 'LoG', options: { sigma: [2] } }],
+    imageTypes: { LoG: { sigma: [2] } },
   });
   const refused = uam([...args, join(folder, 'bad.yaml')]);
   t.equal(refused.code, 2);

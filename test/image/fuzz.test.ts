@@ -1,5 +1,5 @@
 // Damaged files: each reader answers with a result or with a UamError, and never with a crash, a hang, another error, a rejection
-// that nobody waits for, or memory for pixels that are not there. Ten thousand files of each kind, always the same ones, in less than
+// that nobody waits for, or memory for pixels that are not there. Ten thousand files of each kind, always the same ones, in about
 // a minute; `UAM_FUZZ=1000` runs fewer, `UAM_FUZZ_SEED=7` others.
 import { deflateSync } from 'node:zlib';
 import { encode } from 'fast-png';
