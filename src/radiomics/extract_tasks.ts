@@ -121,7 +121,7 @@ export function textureTasks(
 async function texturePlanes(image: RasterImage, request: Request): Promise<TexturePlane[]> {
   const { channels, settings, imageTypes, spacing, signal } = request;
   const planes: TexturePlane[] = [];
-  for (const [channel, raw] of channelPlanes(image, channels, request.stains)) {
+  for (const [channel, raw] of await channelPlanes(image, channels, request.stains, { signal })) {
     const plane = normalised(raw, settings);
     // The plane as it is keeps its own kind of numbers: bytes are quicker than what a filter makes of them.
     for (const [type, given] of Object.entries(imageTypes)) {
