@@ -117,8 +117,8 @@ void describe(const Firstorder& p, const Roi& roi, double* out, Scratch& scratch
 
 int64_t check(const Firstorder&) { return 0; }
 
-void fill_row(const Firstorder& p, const Roi& roi, int64_t r, Scratch& scratch) {
-  double* out = p.out.data + r * kFirstorderColumns;
+void fill_row(const Firstorder& p, const Roi& roi, int64_t, double* out) {
+  Scratch scratch;
   if (roi.n == 0 || !roi.finite) std::fill(out, out + kFirstorderColumns, kNaN);
   else describe(p, roi, out, scratch);
 }

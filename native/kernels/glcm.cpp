@@ -350,8 +350,8 @@ int64_t check(const Glcm& p) {
   return reach;
 }
 
-void fill_row(const Glcm& p, const Roi& roi, int64_t r, Scratch& scratch) {
-  double* out = p.out.data + r * kGlcmColumns;
+void fill_row(const Glcm& p, const Roi& roi, int64_t r, double* out) {
+  Scratch scratch;
   std::fill(out, out + kGlcmColumns, kNaN);
   if (roi.n == 0 || !roi.finite) return;
   const int64_t step_count = count_steps(p.distances.data, p.distance_count, roi);

@@ -75,8 +75,8 @@ int64_t check(const Gldm& p) {
   return check_distances(p.distances.data, p.distance_count);
 }
 
-void fill_row(const Gldm& p, const Roi& roi, int64_t r, Scratch& scratch) {
-  double* out = p.out.data + r * Gldm::kColumns;
+void fill_row(const Gldm& p, const Roi& roi, int64_t r, double* out) {
+  Scratch scratch;
   const Neighbors around = find_neighbors(p.distances.data, p.distance_count, roi, scratch);
   SizeEntry* entries = nullptr;
   int64_t n = 0;

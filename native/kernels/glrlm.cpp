@@ -150,8 +150,8 @@ void write_matrix(const Glrlm& p, const Matrix (&matrices)[kDirections], const R
 
 int64_t check(const Glrlm&) { return 1; }
 
-void fill_row(const Glrlm& p, const Roi& roi, int64_t r, Scratch& scratch) {
-  double* out = p.out.data + r * Glrlm::kColumns;
+void fill_row(const Glrlm& p, const Roi& roi, int64_t r, double* out) {
+  Scratch scratch;
   const bool textured = roi.n > 1 && roi.finite;
   Matrix matrices[kDirections] = {};
   if (textured) {

@@ -41,7 +41,7 @@ struct Glrlm : RoiInput {
 
 namespace cpu {  // see each_region.h
 int64_t check(const Glrlm& p);
-void fill_row(const Glrlm& p, const Roi& roi, int64_t r, Scratch& scratch);
+void fill_row(const Glrlm& p, const Roi& roi, int64_t r, double* out);
 }  // namespace cpu
 
 }  // namespace uam

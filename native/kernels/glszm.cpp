@@ -107,8 +107,8 @@ void describe(const SizeEntry* entries, int64_t n, const Roi& roi, double* out, 
 
 int64_t check(const Glszm&) { return 1; }
 
-void fill_row(const Glszm& p, const Roi& roi, int64_t r, Scratch& scratch) {
-  double* out = p.out.data + r * Glszm::kColumns;
+void fill_row(const Glszm& p, const Roi& roi, int64_t r, double* out) {
+  Scratch scratch;
   const bool textured = roi.n > 1 && roi.finite;
   SizeEntry* entries = nullptr;
   int64_t n = 0;

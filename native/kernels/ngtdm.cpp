@@ -180,8 +180,8 @@ void describe(const Tones& t, double* out, Scratch& scratch) {
 
 int64_t check(const Ngtdm& p) { return check_distances(p.distances.data, p.distance_count); }
 
-void fill_row(const Ngtdm& p, const Roi& roi, int64_t r, Scratch& scratch) {
-  double* out = p.out.data + r * Ngtdm::kColumns;
+void fill_row(const Ngtdm& p, const Roi& roi, int64_t r, double* out) {
+  Scratch scratch;
   const Neighbors around = find_neighbors(p.distances.data, p.distance_count, roi, scratch);
   Tones tones{};
   if (around.half > 0) tones = find_tones(roi, around, p.skip_isolated, scratch);

@@ -1,5 +1,5 @@
 // Every class of texture features at once. Most of what a class costs is gathering its regions: here that is done once for all.
-// The rows of a class are those of its own kernel, to the last bit.
+// The rows are those of the classes' own kernels, to the last bit, side by side.
 #pragma once
 #include "kernels/firstorder.h"
 #include "kernels/glcm.h"
@@ -22,8 +22,10 @@ struct Texture : RoiInput {
   In<double> weights;          // glrlm
   bool skip_isolated = false;  // ngtdm
   double alpha = 0;            // gldm
-  // The classes to compute: [rois, columns of the class] each.
-  Out<double> firstorder, glcm, glrlm, glszm, ngtdm, gldm;
+  // The classes to compute; their columns stand in this order.
+  bool firstorder = false, glcm = false, glrlm = false, glszm = false, ngtdm = false, gldm = false;
+  int64_t columns = 0;  // of these classes, all together
+  Out<double> out;      // [rois, columns]
 
   template <class V> void fields(V&& v) {
     input_fields(v);
@@ -39,12 +41,14 @@ struct Texture : RoiInput {
     v.optional("weights", weights, {4});
     v.flag("skipIsolated", skip_isolated);
     v.number("alpha", alpha);
-    v.optional("firstorder", firstorder, {rois, kFirstorderColumns});
-    v.optional("glcm", glcm, {rois, kGlcmColumns});
-    v.optional("glrlm", glrlm, {rois, Glrlm::kColumns});
-    v.optional("glszm", glszm, {rois, Glszm::kColumns});
-    v.optional("ngtdm", ngtdm, {rois, Ngtdm::kColumns});
-    v.optional("gldm", gldm, {rois, Gldm::kColumns});
+    v.flag("firstorder", firstorder);
+    v.flag("glcm", glcm);
+    v.flag("glrlm", glrlm);
+    v.flag("glszm", glszm);
+    v.flag("ngtdm", ngtdm);
+    v.flag("gldm", gldm);
+    v.dim("columns", columns);
+    v.array("out", out, {rois, columns});
   }
 };
 
