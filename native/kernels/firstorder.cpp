@@ -4,13 +4,12 @@
 #include <cmath>
 #include <limits>
 
-#include "parallel.h"
+#include "each_region.h"
 
 namespace uam::cpu {
 
 namespace {
 
-constexpr int64_t kRegionsPerBlock = 32;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // The intensities in rising order. 8-bit values are counted instead of sorted.
@@ -116,17 +115,14 @@ void describe(const Firstorder& p, const Roi& roi, double* out, Scratch& scratch
 
 }  // namespace
 
-void firstorder(const Firstorder& p) {
-  check_input(p);
-  parallel_for(p.rois, kRegionsPerBlock, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      Scratch scratch;
-      const Roi roi = gather_roi(p, r, 0, scratch);
-      double* out = p.out.data + r * kFirstorderColumns;
-      if (roi.n == 0 || !roi.finite) std::fill(out, out + kFirstorderColumns, kNaN);
-      else describe(p, roi, out, scratch);
-    }
-  });
+int64_t check(const Firstorder&) { return 0; }
+
+void fill_row(const Firstorder& p, const Roi& roi, int64_t, double* out) {
+  Scratch scratch;
+  if (roi.n == 0 || !roi.finite) std::fill(out, out + kFirstorderColumns, kNaN);
+  else describe(p, roi, out, scratch);
 }
+
+void firstorder(const Firstorder& p) { fill_rows(p); }
 
 }  // namespace uam::cpu

@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-#include "parallel.h"
+#include "each_region.h"
 #include "symmetric_eigen.h"
 #include "two_level_mcc.h"
 
@@ -16,7 +16,6 @@ namespace uam::cpu {
 
 namespace {
 
-constexpr int64_t kRegionsPerBlock = 32;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kDenseLevels = 512;  // up to this many levels pairs are counted in a table, beyond it they are sorted
 constexpr double kDenseGrey = 4096;    // up to this grey level sums and differences of levels index a table
@@ -340,10 +339,20 @@ void write_matrix(MatrixRows& rows, const Roi& roi, const Entry* entries, int64_
   }
 }
 
-void region(const Glcm& p, int64_t r, int64_t reach, double* out) {
+}  // namespace
+
+int64_t check(const Glcm& p) {
+  int64_t reach = 0;
+  for (int64_t k = 0; k < p.distance_count; ++k) {
+    if (p.distances.data[k] < 1) throw KernelError("UAM_ARGUMENT", "distances must be at least 1");
+    reach = std::max<int64_t>(reach, p.distances.data[k]);
+  }
+  return reach;
+}
+
+void fill_row(const Glcm& p, const Roi& roi, int64_t r, double* out) {
   Scratch scratch;
   std::fill(out, out + kGlcmColumns, kNaN);
-  const Roi roi = gather_roi(p, r, reach, scratch);
   if (roi.n == 0 || !roi.finite) return;
   const int64_t step_count = count_steps(p.distances.data, p.distance_count, roi);
   Step* steps = scratch.take<Step>(step_count);
@@ -380,18 +389,6 @@ void region(const Glcm& p, int64_t r, int64_t reach, double* out) {
   for (int k = 0; k < kGlcmColumns; ++k) out[k] = sums[k] / double(k == kMcc ? with_mcc : angles);
 }
 
-}  // namespace
-
-void glcm(const Glcm& p) {
-  check_input(p);
-  int64_t reach = 0;
-  for (int64_t k = 0; k < p.distance_count; ++k) {
-    if (p.distances.data[k] < 1) throw KernelError("UAM_ARGUMENT", "distances must be at least 1");
-    reach = std::max<int64_t>(reach, p.distances.data[k]);
-  }
-  parallel_for(p.rois, kRegionsPerBlock, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) region(p, r, reach, p.out.data + r * kGlcmColumns);
-  });
-}
+void glcm(const Glcm& p) { fill_rows(p); }
 
 }  // namespace uam::cpu

@@ -78,15 +78,13 @@ async function block(cells: Cells, tasks: readonly Task[], from: number, to: num
   const columns: FeatureColumn[] = [];
   for (const task of tasks) {
     const rows = await task.run(from, to, { signal });
+    const data = turned(rows, task);
     task.columns.forEach((column, at) => {
-      const data = new Float64Array(to - from);
-      const place = task.places[at] as number;
-      for (let row = 0; row < data.length; row++) data[row] = rows[row * task.width + place] as number;
-      columns.push({ ...column, data });
+      columns.push({ ...column, data: data[at] as Float64Array });
     });
-    if (task.decidesStatus) {
+    for (const { start, width, lacks } of task.decidesStatus ?? []) {
       for (let row = 0; row < status.length; row++) {
-        if (allNaN(rows, row * task.width, task.width)) status[row] = nanStatus(status[row] as number, task.decidesStatus === 'values');
+        if (allNaN(rows, row * task.width + start, width)) status[row] = nanStatus(status[row] as number, lacks === 'values');
       }
     }
   }
@@ -97,6 +95,16 @@ async function block(cells: Cells, tasks: readonly Task[], from: number, to: num
     status,
     columns,
   });
+}
+
+/** The columns of a task's rows. Row by row, as a row is far shorter than the columns are: it stays in the cache. */
+function turned(rows: Float64Array, { places, width }: Task): Float64Array[] {
+  const count = rows.length / width;
+  const columns = places.map(() => new Float64Array(count));
+  for (let row = 0; row < count; row++) {
+    for (let at = 0; at < places.length; at++) (columns[at] as Float64Array)[row] = rows[row * width + (places[at] as number)] as number;
+  }
+  return columns;
 }
 
 function allNaN(rows: Float64Array, start: number, width: number): boolean {

@@ -5,12 +5,13 @@ import type { AsyncOptions } from '../native/call.js';
 import { channelPlanes, channelPrefix, normalised } from './channels.js';
 import { SHAPE_CLASSES, TEXTURE_CLASSES } from './classes.js';
 import { chosenColumns, type Request } from './extract_options.js';
-import type { FeatureDefinition } from './feature_class.js';
+import type { FeatureDefinition, TextureClass } from './feature_class.js';
 import { deriveImages, type ImageTypeOptions } from './image_types.js';
 import { averagedChoice, neighbourhoodChosen, neighbourhoodTask } from './neighbourhood_tasks.js';
 import { ringsChosen, ringTasks } from './ring_tasks.js';
 import { type RoiMask, roiInput, roiMask } from './roi.js';
 import { completeSettings, type Settings } from './settings.js';
+import { JOINT_CLASSES, textureKernel, textureParams } from './texture.js';
 
 /** A column without its values. */
 export interface ColumnHead {
@@ -19,14 +20,21 @@ export interface ColumnHead {
   definition: string;
 }
 
+/** Where `width` numbers of a row, from `start` on, are NaN, the cell has no values, or no neighbours. */
+export interface StatusSign {
+  start: number;
+  width: number;
+  lacks: 'values' | 'neighbours';
+}
+
 export interface Task {
   columns: readonly ColumnHead[];
   /** The place of each column in a row of what `run` gives. */
   places: readonly number[];
   /** Numbers per row. */
   width: number;
-  /** Whether rows of nothing but NaN tell a cell's status: it has no values, or no neighbours. */
-  decidesStatus?: 'values' | 'neighbours' | undefined;
+  /** Numbers whose being NaN, all of them, tells a cell's status. */
+  decidesStatus?: readonly StatusSign[] | undefined;
   /** Rows of the cells `[from, to)`. */
   run(from: number, to: number, options: AsyncOptions): Promise<Float64Array>;
 }
@@ -39,16 +47,6 @@ export interface TexturePlane {
   plane: Plane;
   settings: Settings;
 }
-
-/** The classes that are NaN for want of values, or of neighbours, and for no other reason. */
-const DECIDES_STATUS: Readonly<Record<string, Task['decidesStatus']>> = Object.freeze({
-  firstorder: 'values',
-  glcm: 'neighbours',
-  glrlm: 'neighbours',
-  glszm: 'neighbours',
-  ngtdm: 'neighbours',
-  gldm: 'neighbours',
-});
 
 /** Makes the planes and lists the tasks. */
 export async function planTasks(image: RasterImage, mask: LabelMask, cells: Cells, request: Request): Promise<Task[]> {
@@ -92,36 +90,59 @@ function shapeTasks(regions: (from: number, to: number) => RoiMask, request: Req
   });
 }
 
-export function textureTasks(
+export function textureTasks(regions: (from: number, to: number) => RoiMask, plane: TexturePlane, request: Request): Task[] {
+  const others = TEXTURE_CLASSES.filter((entry) => !JOINT_CLASSES.includes(entry));
+  return [...jointTask(regions, plane, request), ...others.flatMap((entry) => classTask(entry, regions, plane, request))];
+}
+
+/** The classes that are computed together, if any of them is chosen. */
+function jointTask(regions: (from: number, to: number) => RoiMask, { prefix, plane, settings }: TexturePlane, request: Request): Task[] {
+  const classes = JOINT_CLASSES.filter(({ name }) => chosenColumns(request.choice, name).length > 0);
+  if (classes.length === 0) return [];
+  const columns: ColumnHead[] = [];
+  const places: number[] = [];
+  const decidesStatus: StatusSign[] = [];
+  let start = 0;
+  for (const { name, features } of classes) {
+    const chosen = chosenColumns(request.choice, name);
+    columns.push(...heads(`${prefix}${name}_`, features, chosen, request));
+    places.push(...chosen.map((place) => start + place));
+    // These classes are NaN for want of values, or of neighbours, and for no other reason.
+    decidesStatus.push({ start, width: features.length, lacks: name === 'firstorder' ? 'values' : 'neighbours' });
+    start += features.length;
+  }
+  const run: Task['run'] = async (from, to, options) => {
+    const params = textureParams(classes, roiInput(regions(from, to), plane, settings), settings, request.spacing);
+    await textureKernel.async(params, options);
+    return params.out;
+  };
+  return [{ columns, places, width: start, decidesStatus, run }];
+}
+
+function classTask(
+  // biome-ignore lint/suspicious/noExplicitAny: each class has parameters of its own
+  entry: TextureClass<any>,
   regions: (from: number, to: number) => RoiMask,
   { prefix, plane, settings }: TexturePlane,
   request: Request,
 ): Task[] {
-  return TEXTURE_CLASSES.flatMap((entry): Task[] => {
-    const places = chosenColumns(request.choice, entry.name);
-    if (places.length === 0) return [];
-    const width = entry.features.length;
-    return [
-      {
-        columns: heads(`${prefix}${entry.name}_`, entry.features, places, request),
-        ...{ places, width },
-        decidesStatus: DECIDES_STATUS[entry.name],
-        run: async (from, to, options) => {
-          const out = new Float64Array((to - from) * width);
-          const input = roiInput(regions(from, to), plane, settings);
-          await entry.kernel.async(entry.params(input, settings, request.spacing, out), options);
-          return out;
-        },
-      },
-    ];
-  });
+  const places = chosenColumns(request.choice, entry.name);
+  if (places.length === 0) return [];
+  const width = entry.features.length;
+  const run: Task['run'] = async (from, to, options) => {
+    const out = new Float64Array((to - from) * width);
+    const input = roiInput(regions(from, to), plane, settings);
+    await entry.kernel.async(entry.params(input, settings, request.spacing, out), options);
+    return out;
+  };
+  return [{ columns: heads(`${prefix}${entry.name}_`, entry.features, places, request), places, width, run }];
 }
 
 /** Each channel in each image type. */
 async function texturePlanes(image: RasterImage, request: Request): Promise<TexturePlane[]> {
   const { channels, settings, imageTypes, spacing, signal } = request;
   const planes: TexturePlane[] = [];
-  for (const [channel, raw] of channelPlanes(image, channels, request.stains)) {
+  for (const [channel, raw] of await channelPlanes(image, channels, request.stains, { signal })) {
     const plane = normalised(raw, settings);
     // The plane as it is keeps its own kind of numbers: bytes are quicker than what a filter makes of them.
     for (const [type, given] of Object.entries(imageTypes)) {
