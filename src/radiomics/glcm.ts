@@ -81,12 +81,15 @@ function maximalCorrelation(p: Matrix): number {
 function describe(matrix: Matrix, grey: readonly number[]): number[] {
   const sum = total(matrix);
   const highest = grey[grey.length - 1] as number;
-  const entries = matrix.flatMap((row, a) => row.map((count, b) => ({ i: grey[a] as number, j: grey[b] as number, a, b, p: count / sum })));
+  const entries = matrix.flatMap((row, a) =>
+    row.map((count, b) => ({ i: grey[a] as number, j: grey[b] as number, a, b, count, p: count / sum })),
+  );
   const over = (f: (entry: (typeof entries)[number]) => number) => entries.reduce((acc, entry) => acc + f(entry), 0);
-  const distribution = (key: (entry: (typeof entries)[number]) => number) => {
-    const shares = new Map<number, number>();
-    for (const entry of entries) shares.set(key(entry), (shares.get(key(entry)) ?? 0) + entry.p);
-    return [...shares].sort(([k], [l]) => k - l);
+  // Counts are summed and divided last, so that what holds every pair has the share 1 and no spread, also where weights are no integers.
+  const distribution = (key: (entry: (typeof entries)[number]) => number): [number, number][] => {
+    const counts = new Map<number, number>();
+    for (const entry of entries) counts.set(key(entry), (counts.get(key(entry)) ?? 0) + entry.count);
+    return [...counts].sort(([k], [l]) => k - l).map(([k, count]) => [k, count / sum]);
   };
   const mean = (shares: [number, number][], f: (k: number) => number) => shares.reduce((acc, [k, p]) => acc + f(k) * p, 0);
   const px = distribution(({ i }) => i);
