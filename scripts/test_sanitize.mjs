@@ -14,11 +14,14 @@ const minutes = 5; // for one test file
 const otherAddons = /(load|settings)\.test\.js$/; // or none
 const noKernels =
   /(fuzz|jpeg|png|tiff|number_text|parquet_writer|table|table_writer|parameter_file|features_doc|polygon_files|write_geojson)\.test\.js$/;
+const slow = /segment_tiles\.test\.js$/; // minutes, on the kernels that segment.test.js runs
 const files = ['native', 'ops', 'radiomics', 'cells', 'image']
   .map((folder) => join(compiled, folder))
   .filter((folder) => existsSync(folder))
   .flatMap((folder) => readdirSync(folder, { recursive: true }).map((file) => join(folder, String(file))))
-  .filter((file) => file.endsWith('.test.js') && file.includes(filter) && !otherAddons.test(file) && !noKernels.test(file))
+  .filter(
+    (file) => file.endsWith('.test.js') && file.includes(filter) && ![otherAddons, noKernels, slow].some((pattern) => pattern.test(file)),
+  )
   .sort();
 if (files.length === 0) throw new Error(`no compiled tests in ${relative(root, compiled)} match '${filter}': run npm run build:dev`);
 
