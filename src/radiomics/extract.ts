@@ -3,8 +3,9 @@ import type { Cells } from '../cells/cells.js';
 import { findCellsAsync } from '../cells/find_cells.js';
 import { UamError } from '../errors.js';
 import type { LabelMask, RasterImage } from '../image/image.js';
+import type { Task } from './class_tasks.js';
 import { checkInputs, type ExtractOptions, type Request, readOptions } from './extract_options.js';
-import { planTasks, type Task } from './extract_tasks.js';
+import { planTasks } from './extract_tasks.js';
 import { formStatus, nanStatus } from './status.js';
 import { FeatureTable } from './table.js';
 import type { FeatureColumn } from './table_columns.js';
@@ -51,31 +52,25 @@ export async function* extractBlocks(
   const request = readOptions(image, options);
   checkInputs(image, mask);
   const call = { signal: request.signal };
-  const cells = chosenCells(await findCellsAsync(mask, call), request, mask);
+  const cells = await findCellsAsync(mask, call);
+  const [first, last] = chosenCells(cells, request, mask);
   const tasks = await planTasks(image, mask, cells, request);
-  let done = 0;
+  let next = first;
   do {
-    const end = Math.min(done + request.blockSize, cells.count);
-    yield await block(cells, tasks, done, end, request);
-    done = end;
-    request.onProgress?.({ done, total: cells.count });
-  } while (done < cells.count);
+    const end = Math.min(next + request.blockSize, last);
+    yield await block(cells, tasks, next, end, request);
+    next = end;
+    request.onProgress?.({ done: next - first, total: last - first });
+  } while (next < last);
 }
 
-/** Every cell, or the one that the setting `label` names. */
-function chosenCells(cells: Cells, { settings }: Request, mask: LabelMask): Cells {
+/** Every cell, or the one that the setting `label` names: its ring and its neighbourhood still know of the others. */
+function chosenCells(cells: Cells, { settings }: Request, mask: LabelMask): [from: number, to: number] {
   const { label } = settings;
-  if (label === null) return cells;
+  if (label === null) return [0, cells.count];
   const at = cells.ids.indexOf(label);
-  if (at < 0) throw new UamError('UAM_DATA', `the mask ${mask.name ?? ''} has no cell ${label}, which the setting label asks for`);
-  return {
-    count: 1,
-    ids: cells.ids.slice(at, at + 1),
-    boxes: cells.boxes.slice(4 * at, 4 * at + 4),
-    areas: cells.areas.slice(at, at + 1),
-    centroids: cells.centroids.slice(2 * at, 2 * at + 2),
-    touchesBorder: cells.touchesBorder.slice(at, at + 1),
-  };
+  if (at < 0) throw new UamError('UAM_DATA', `${mask.name ?? 'the mask'} has no cell ${label}, which the setting label asks for`);
+  return [at, at + 1];
 }
 
 /** The table of the cells `[from, to)`. */
