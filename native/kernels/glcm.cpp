@@ -268,6 +268,7 @@ void describe(const Glcm& p, const Roi& roi, const Entry* entries, int64_t n, bo
   difference.finish();
   sum.finish();
   const Total total(total_count, whole);
+  // A factor for the entropies alone. Elsewhere a quotient rounds as the definition's does: what cancels there must cancel here.
   const double share = 1 / total_count;
 
   double ux = 0, uy = 0, hx = 0, hy = 0, variance_x = 0, variance_y = 0;
@@ -280,14 +281,14 @@ void describe(const Glcm& p, const Roi& roi, const Entry* entries, int64_t n, bo
   hx *= share;
   hy *= share;
   for (int64_t k = 0; k < levels; ++k) {
-    variance_x += (grey[k] - ux) * (grey[k] - ux) * (px[k] * share);
-    variance_y += (grey[k] - uy) * (grey[k] - uy) * (py[k] * share);
+    variance_x += (grey[k] - ux) * (grey[k] - ux) * (px[k] / total_count);
+    variance_y += (grey[k] - uy) * (grey[k] - uy) * (py[k] / total_count);
   }
 
   double autocorrelation = 0, covariance = 0, energy = 0, joint_entropy = 0;
   for (int64_t e = 0; e < n; ++e) {
     const auto [i, j, count, twice] = entries[e];
-    const double q = count * share, m = twice ? 2 : 1;
+    const double q = count / total_count, m = twice ? 2 : 1;
     autocorrelation += m * q * grey[i] * grey[j];
     covariance += q * (grey[i] - ux) * (grey[j] - uy);
     if (twice) covariance += q * (grey[j] - ux) * (grey[i] - uy);
@@ -299,7 +300,7 @@ void describe(const Glcm& p, const Roi& roi, const Entry* entries, int64_t n, bo
   double d_mean = 0, d_entropy = 0, d_variance = 0, contrast = 0, id = 0, idm = 0, idn = 0, idmn = 0, inverse_variance = 0;
   for (const auto& [k, weight] : difference) {
     if (weight == 0) continue;
-    const double q = weight * share, part = k / highest;
+    const double q = weight / total_count, part = k / highest;
     d_mean += k * q;
     d_entropy += total.surprise(weight);
     contrast += k * k * q;
@@ -309,11 +310,11 @@ void describe(const Glcm& p, const Roi& roi, const Entry* entries, int64_t n, bo
     idmn += q / (1 + part * part);
     if (k > 0) inverse_variance += q / (k * k);
   }
-  for (const auto& [k, weight] : difference) d_variance += (k - d_mean) * (k - d_mean) * (weight * share);
+  for (const auto& [k, weight] : difference) d_variance += (k - d_mean) * (k - d_mean) * (weight / total_count);
   double s_mean = 0, s_entropy = 0, tendency = 0, shade = 0, prominence = 0;
   for (const auto& [k, weight] : sum) {
     if (weight == 0) continue;
-    const double q = weight * share, d = k - ux - uy;
+    const double q = weight / total_count, d = k - ux - uy;
     s_mean += k * q;
     s_entropy += total.surprise(weight);
     tendency += d * d * q;
