@@ -88,17 +88,19 @@ void find_range_of_bytes(Roi& roi, Scratch& scratch) {
 // PyRadiomics' resegmentRange: the pixels outside the range leave the region.
 void resegment(const RoiInput& input, Roi& roi, double* values, int32_t* at) {
   double low = input.low, high = input.high;
+  const auto limits = [&](double shift, double unit) {  // a range without an end stays so, whatever the unit
+    low = std::isinf(low) ? low : shift + low * unit;
+    high = std::isinf(high) ? high : shift + high * unit;
+  };
   if (input.resegment == Resegment::relative) {
-    low *= roi.maximum;
-    high *= roi.maximum;
+    limits(0, roi.maximum);
   } else if (input.resegment == Resegment::sigma) {
     double mean = 0, variance = 0;
     for (int64_t i = 0; i < roi.n; ++i) mean += values[i];
     mean /= double(roi.n);
     for (int64_t i = 0; i < roi.n; ++i) variance += (values[i] - mean) * (values[i] - mean);
     const double deviation = std::sqrt(variance / double(roi.n));
-    low = mean + low * deviation;
-    high = mean + high * deviation;
+    limits(mean, deviation);
   }
   int64_t kept = 0;
   for (int64_t i = 0; i < roi.n; ++i) {
