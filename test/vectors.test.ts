@@ -26,7 +26,8 @@ type Tap = typeof t;
 
 for (const name of ['ops', 'uam']) {
   t.test(`the vectors of ${name} in test/fixtures, on every backend and instruction set`, async (t) =>
-    runAll(t as Tap, openFixture(fixtureOf(name))));
+    runAll(t as Tap, openFixture(fixtureOf(name))),
+  );
 
   t.test(
     `the whole vectors of ${name}`,
