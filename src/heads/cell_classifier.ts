@@ -64,7 +64,12 @@ export function classifierConfig({ features, classes, tokens, backbone }: Classi
   return { features, classes, tokens: kind, backbone: complete };
 }
 
-/** Parameters of a classifier without making it, section 4 of the specification; `active`: without experts that a token does not visit. */
+/**
+ * Parameters of a classifier without making it, section 4 of the specification; `active`: without experts that a token does not visit.
+ *
+ * @example
+ * classifierParameterCount(classifierConfig({ features: 102, classes: 2 })).total;   // 2164530
+ */
 export function classifierParameterCount({ features, classes, tokens, backbone }: ClassifierConfig): { total: number; active: number } {
   const { width } = backbone;
   const around = tokenParameterCount(tokens, features, width) + width + width * width + width + width * classes + classes;

@@ -101,6 +101,14 @@ function checkSize(numbers: number, config: ClassifierConfig, path: string): voi
  * What a model's file says about it, without its parameters: `uam info model` prints this.
  *
  * @throws UamError as `loadClassifier`
+ * @example
+ * const table = { length: 3, columns: [{ name: 'glcm_Contrast', data: [1, 2, 9] }] };
+ * const model = new CellClassifier(classifierConfig({ features: 1, classes: 2, backbone: { size: 'S' } }), 7);
+ * const { tmpdir } = await import('node:os');
+ * const path = `${tmpdir()}/uam_example_facts.safetensors`;
+ * await saveClassifier(path, model, { scaling: fitScaling(table), classes: ['other', 'tumour'] });
+ * const { config, classes } = await readModelFile(path);
+ * await (await import('node:fs/promises')).rm(path);
  */
 export async function readModelFile(path: string): Promise<ModelFile> {
   const { entries, metadata } = await readCheckpointHeader(path);
@@ -115,6 +123,14 @@ export async function readModelFile(path: string): Promise<ModelFile> {
  * anyone: nothing in it is executed, and no model is made before its header was checked.
  *
  * @throws UamError `UAM_INPUT` where the file cannot be read, `UAM_FORMAT` where it is broken or no model of this package
+ * @example
+ * const table = { length: 3, columns: [{ name: 'glcm_Contrast', data: [1, 2, 9] }] };
+ * const model = new CellClassifier(classifierConfig({ features: 1, classes: 2, backbone: { size: 'S' } }), 7);
+ * const { tmpdir } = await import('node:os');
+ * const path = `${tmpdir()}/uam_example_loaded.safetensors`;
+ * await saveClassifier(path, model, { scaling: fitScaling(table), classes: ['other', 'tumour'] });
+ * const { model: same } = await loadClassifier(path);
+ * await (await import('node:fs/promises')).rm(path);
  */
 export async function loadClassifier(path: string): Promise<ModelFile & { model: CellClassifier }> {
   const facts = await readModelFile(path);

@@ -44,7 +44,7 @@ interface Child {
  * const scale = new Scale(3);
  * scale.namedParameters().map(([name]) => name);   // ['scale']
  */
-export abstract class Module {
+export class Module {
   readonly #entries: (Parameter | Child)[] = [];
   readonly #own = new Map<string, Parameter>();
   #training = false;

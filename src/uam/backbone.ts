@@ -5,6 +5,8 @@ import { Module } from '../nn/module.js';
 import { rms } from '../nn/norm.js';
 import { add } from '../ops/binary.js';
 import { checkpoint } from '../tensor/checkpoint.js';
+import { context } from '../tensor/context.js';
+import { scope } from '../tensor/scope.js';
 import { format } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { AmambaLayer } from './amamba.js';
@@ -108,7 +110,7 @@ export class Backbone extends Module {
     const outputs = this.layers.map((layer, i) => {
       const pathRate = depth > 1 ? (dropPath * i) / (depth - 1) : dropPath;
       const input: LayerInput = { layout, noise: random && at ? new LayerNoise(at, i, dropout, pathRate) : undefined };
-      const output = recompute ? recomputed(layer, x, input) : layer.forward(x, input);
+      const output = this.#through(layer, x, input, recompute);
       x = output.x;
       return output;
     });
@@ -118,6 +120,12 @@ export class Backbone extends Module {
       loadBalance: sumOf(outputs.map(({ loadBalance }) => loadBalance)),
       zLoss: sumOf(outputs.map(({ zLoss }) => zLoss)),
     };
+  }
+
+  #through(layer: Layer, x: Tensor, input: LayerInput, recompute: boolean): LayerOutput {
+    // Where nothing is differentiated, what is inside a layer is gone when it ends: memory is that of one layer, not of all.
+    if (!context.recording) return scope(() => layer.forward(x, input));
+    return recompute ? recomputed(layer, x, input) : layer.forward(x, input);
   }
 
   /** Switches every UAM layer between both paths and one of them; parameters stay as they are. */
