@@ -103,6 +103,21 @@ t.test('20 cells are learned by heart, in memory that does not grow', async (t) 
   }
 });
 
+t.test('a batch of no cells', async (t) => {
+  for (const kind of TOKENISERS) {
+    for (const architecture of ['amamba', 'amamba-moe'] as const) {
+      const model = classifier({ tokens: { kind }, backbone: { architecture } });
+      const empty = cellBatch(scaled, new Int32Array(0), model.arrange(new Float64Array(0)));
+      t.same(
+        noGrad(() => model.forward(empty).logits.shape),
+        [0, 3],
+        `${kind} ${architecture}`,
+      );
+      model.dispose();
+    }
+  }
+});
+
 t.test('the same seed trains to the same bits', async (t) => {
   const weights = () => {
     const model = classifier().train();
