@@ -1,14 +1,15 @@
-// Makes test/fixtures/ops.vectors.json.gz from a folder of vectors: every case whose arrays are small, so that the tests run
-// where the folder is absent. Expected outputs are kept in float64, as they are.
+// Makes test/fixtures/<name of the folder>.vectors.json.gz from a folder of vectors: every case whose arrays are small, so that the
+// tests run where the folder is absent. Expected outputs are kept in float64, as they are.
 //   node scripts/pack_vectors.mjs <folder> [largest case in bytes]
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
 const [folder, limit = '120000'] = process.argv.slice(2);
 if (!folder) throw new Error('usage: node scripts/pack_vectors.mjs <folder> [largest case in bytes]');
 const { cases } = JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8'));
-const float32Error = JSON.parse(readFileSync(join(folder, 'float32_error.json'), 'utf8'));
+const errors = join(folder, 'float32_error.json');
+const float32Error = existsSync(errors) ? JSON.parse(readFileSync(errors, 'utf8')) : {};
 const files = {};
 const kept = cases.filter((vectorCase) => {
   const entries = ['inputs', 'outputs', 'upstream', 'grads'].flatMap((part) => Object.values(vectorCase[part]));
@@ -18,5 +19,5 @@ const kept = cases.filter((vectorCase) => {
   return true;
 });
 const packed = gzipSync(JSON.stringify({ cases: kept, float32Error, files }), { level: 9 });
-writeFileSync('test/fixtures/ops.vectors.json.gz', packed);
+writeFileSync(`test/fixtures/${basename(folder)}.vectors.json.gz`, packed);
 console.log(`${kept.length} of ${cases.length} cases, ${packed.length} bytes`);

@@ -5,8 +5,9 @@ import { packageRoot } from '../src/native/load.js';
 import { onBackend, testBackends } from './support/backends.js';
 import { openFixture, openFolder, runCase, type VectorFolder } from './support/vectors.js';
 
-const fixture = join(packageRoot(), 'test', 'fixtures', 'ops.vectors.json.gz');
-const folder = join(packageRoot(), '..', 'shared', 'vectors', 'ops');
+const fixtureOf = (name: string) => join(packageRoot(), 'test', 'fixtures', `${name}.vectors.json.gz`);
+const folderOf = (name: string) => join(packageRoot(), '..', 'shared', 'vectors', name);
+const fixture = fixtureOf('ops');
 
 function runAll(t: Tap, vectors: VectorFolder): void {
   for (const backend of testBackends()) {
@@ -23,13 +24,17 @@ function runAll(t: Tap, vectors: VectorFolder): void {
 
 type Tap = typeof t;
 
-t.test('the vectors in test/fixtures, on every backend and instruction set', async (t) => runAll(t as Tap, openFixture(fixture)));
+for (const name of ['ops', 'uam']) {
+  t.test(`the vectors of ${name} in test/fixtures, on every backend and instruction set`, async (t) =>
+    runAll(t as Tap, openFixture(fixtureOf(name))),
+  );
 
-t.test(
-  'the whole vectors',
-  { skip: existsSync(folder) ? false : '../shared/vectors/ops is absent: only the fixtures were run' },
-  async (t) => runAll(t as Tap, openFolder(folder)),
-);
+  t.test(
+    `the whole vectors of ${name}`,
+    { skip: existsSync(folderOf(name)) ? false : `../shared/vectors/${name} is absent: only the fixtures were run` },
+    async (t) => runAll(t as Tap, openFolder(folderOf(name))),
+  );
+}
 
 t.test('an unknown op fails, and so does a wrong number', async (t) => {
   const vectors = openFixture(fixture);

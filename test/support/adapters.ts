@@ -1,4 +1,5 @@
 // How each op of the vectors is called in this package: one module per op, by the name of its file in src/ops.
+import { amambaAdapters } from './adapters/amamba.js';
 import { attentionAdapters } from './adapters/attention.js';
 import { causalConv1dAdapters } from './adapters/causal_conv1d.js';
 import { convTranspose2dAdapters } from './adapters/conv_transpose2d.js';
@@ -18,6 +19,7 @@ import { upsampleBilinearAdapters } from './adapters/upsample_bilinear.js';
 import type { Adapter } from './vectors.js';
 
 export const adapters: Record<string, Adapter> = {
+  ...amambaAdapters,
   ...attentionAdapters,
   ...causalConv1dAdapters,
   ...conv2dAdapters,
