@@ -1,9 +1,11 @@
 // The public API, all of it.
 export * from './cells/index.js';
 export { UamError, type UamErrorCode } from './errors.js';
+export * from './heads/index.js';
 export * from './image/index.js';
 export { type AsyncOptions, callKernel, callKernelAsync } from './native/call.js';
 export { type Backend, type Device, type RuntimeInfo, runtimeInfo, setBackend, setThreads } from './native/device.js';
+export * from './nn/index.js';
 export * from './ops/index.js';
 export * as radiomics from './radiomics/index.js';
 export type { DataArray, Dtype } from './tensor/arena.js';
@@ -14,3 +16,5 @@ export { memory } from './tensor/memory.js';
 export type { Backward } from './tensor/node.js';
 export { scope } from './tensor/scope.js';
 export { Tensor } from './tensor/tensor.js';
+export * from './tokens/index.js';
+export * from './uam/index.js';
