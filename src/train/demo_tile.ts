@@ -76,7 +76,6 @@ function paintNucleus(canvas: Canvas, nucleus: Nucleus, id: number): void {
       if (here.inside > 0 && labels[at] === 0) labels[at] = id;
     }
   }
-  return owned;
 }
 
 /** Square micrometres: of less, cut off by the edge or covered by others, nobody would say what it is. */
