@@ -70,6 +70,9 @@ export interface RocCurve {
 
 /** A curve over the steps or epochs of a training. */
 export interface LearningCurve {
+  /** Curves of one chart are drawn together: `'loss'`, `'macro F1'`. */
+  chart: string;
+  /** `'training'`, `'validation'`. */
   name: string;
   x: number[];
   y: number[];

@@ -14,7 +14,7 @@ export interface OverlayOptions {
   colors?: Readonly<Record<string, Rgb>> | undefined;
   /** Pixels of the picture per pixel of the image, 0.01 to 8; default: what makes the longer side about 1600, from 1 to 4, and at most 10000. */
   scale?: number | undefined;
-  /** Thickness of the outlines in pixels of the picture; default 2.2. */
+  /** Thickness of the outlines in pixels of the picture; default 2.8. */
   thickness?: number | undefined;
   /** Whether a strip below names the classes and how many cells each has; default true. */
   legend?: boolean | undefined;
@@ -142,7 +142,7 @@ export async function drawOverlay(
   names: readonly (string | undefined)[],
   options: OverlayOptions = {},
 ): Promise<RasterImage> {
-  const { scale = defaultScale(image), thickness = 2.2, legend = true } = options;
+  const { scale = defaultScale(image), thickness = 2.8, legend = true } = options;
   if (!(image.data instanceof Uint8Array) || image.data.length !== image.width * image.height * image.channels) {
     throw new UamError('UAM_ARGUMENT', 'drawOverlay: the image must be 8-bit, height * width * channels values');
   }

@@ -55,7 +55,7 @@ t.test('a tile has what it says', async (t) => {
     return centres.filter((at) => region[at] === 255).length / centres.length;
   };
   t.ok(inNest(0) > 0.97, `${inNest(0)} of the tumour nuclei lie in nests`);
-  t.ok(inNest(2) < 0.03, `${inNest(2)} of the stromal nuclei do`);
+  t.ok(inNest(2) < 0.06, `${inNest(2)} of the stromal nuclei do`);
 });
 
 t.test('nuclei touch', async (t) => {
