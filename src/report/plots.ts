@@ -84,7 +84,7 @@ export function confusionPlot(classes: readonly string[], confusion: readonly (r
       const [cx, cy] = [left + (x + 0.5) * cell, top + (y + 0.5) * cell];
       return (
         `<rect x="${place(left + x * cell)}" y="${place(top + y * cell)}" width="${place(cell)}" height="${place(cell)}" fill="${rgb(shade)}" stroke="#bbb"/>` +
-        `<g text-anchor="middle" fill="${share > 0.5 ? '#fff' : '#222'}"><text x="${place(cx)}" y="${place(cy - 2)}" font-size="14">${row[x]}</text>` +
+        `<g text-anchor="middle" fill="${share > 0.85 ? '#fff' : '#222'}"><text x="${place(cx)}" y="${place(cy - 2)}" font-size="14">${row[x]}</text>` +
         `<text x="${place(cx)}" y="${place(cy + 14)}" font-size="11">${total > 0 ? `${(share * 100).toFixed(1)} %` : ''}</text></g>`
       );
     });
@@ -132,7 +132,9 @@ export function learningPlots(curves: readonly LearningCurve[]): string[] {
     return chart(
       {
         title: name,
-        description: own.map((curve) => `${curve.name}: from ${curve.y[0]} to ${curve.y.at(-1)}`).join('; '),
+        description: own
+          .map(({ name, y }) => `${name}: from ${three(y.find(Number.isFinite) ?? NaN)} to ${three(y.findLast(Number.isFinite) ?? NaN)}`)
+          .join('; '),
         x: { label: 'epoch', low: x0, high: x1 > x0 ? x1 : x0 + 1 },
         y: { label: name, low: y0 >= 0 ? Math.max(0, y0 - room) : y0 - room, high: y1 + room },
         legend: own.map((curve, i) => [lineStyle(i), curve.name]),

@@ -91,6 +91,9 @@ async function resampled<T>(
 /**
  * Percentile intervals of every score from resamples of the patients (of the points where `patients` is absent).
  *
+ * The calibration error of a resample is greater on average than that of the sample (repeated points look like miscalibration), so its
+ * interval lies on the high side, and may lie above the value.
+ *
  * @returns by name: `accuracy`, `balancedAccuracy`, `macroF1`, `macroAuroc`, `macroAuprc`, `brier`, `logLoss`, `ece`, and per class
  *   `precision:`, `recall:`, `f1:`, `auroc:`, `auprc:` before its name. Resamples without a value (a class is absent) are left out
  * @throws UamError `UAM_ARGUMENT`, `UAM_ABORTED`, and as `scorePredictions`
