@@ -47,12 +47,13 @@ export class LineLayer {
     }
   }
 
-  /** Puts the lines on an image of the same size. */
-  paint({ data }: Canvas, inks: readonly Rgb[], opacity = 1): void {
-    for (let at = 0; at < this.#cover.length; at++) {
-      const share = ((this.#cover[at] as number) / 255) * opacity;
+  /** Puts the lines from row `top` on onto an image of the same width. */
+  paint({ data, height }: Canvas, inks: readonly Rgb[], opacity = 1, top = 0): void {
+    const before = top * this.width;
+    for (let at = 0; at < height * this.width; at++) {
+      const share = ((this.#cover[before + at] as number) / 255) * opacity;
       if (share === 0) continue;
-      const color = inks[this.#ink[at] as number] as Rgb;
+      const color = inks[this.#ink[before + at] as number] as Rgb;
       for (let c = 0; c < 3; c++) data[at * 3 + c] = Math.round((data[at * 3 + c] as number) * (1 - share) + (color[c] as number) * share);
     }
   }

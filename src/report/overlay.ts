@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Rgb } from '../cells/palette.js';
 import type { Polygons } from '../cells/polygons.js';
 import { UamError } from '../errors.js';
@@ -24,6 +25,9 @@ export interface OverlayOptions {
 const unclassified: Rgb = [110, 110, 110];
 const paper: Rgb = [255, 255, 255];
 const text: Rgb = [30, 30, 30];
+
+/** Rows of the picture that are painted in one go. */
+const bandRows = 128;
 
 function defaultScale({ width, height }: RasterImage): number {
   const longer = Math.max(width, height, 1);
@@ -68,8 +72,27 @@ function smooth(points: Float64Array, from: number, to: number): Float64Array {
   return ring;
 }
 
-function drawOutlines(layer: LineLayer, outlines: Polygons, scale: number, thickness: number, inkOf: (polygon: number) => number): void {
+/** Lets other work of the process go on where this one has had its share of the time. */
+class Breather {
+  #since = performance.now();
+
+  async breathe(): Promise<void> {
+    if (performance.now() - this.#since < 15) return;
+    await setImmediate();
+    this.#since = performance.now();
+  }
+}
+
+async function drawOutlines(
+  layer: LineLayer,
+  outlines: Polygons,
+  scale: number,
+  thickness: number,
+  inkOf: (polygon: number) => number,
+  breather: Breather,
+): Promise<void> {
   for (let i = 0; i < outlines.count; i++) {
+    await breather.breathe();
     const ink = inkOf(i);
     for (let r = outlines.polygonOffsets[i] as number; r < (outlines.polygonOffsets[i + 1] as number); r++) {
       const ring = smooth(outlines.points, outlines.ringOffsets[r] as number, outlines.ringOffsets[r + 1] as number);
@@ -109,10 +132,10 @@ function legendRows(entries: readonly Entry[], width: number, size: number): Ent
   return rows;
 }
 
-function drawLegend(canvas: Canvas, top: number, rows: readonly Entry[][], size: number): void {
+function drawLegend(canvas: Canvas, rows: readonly Entry[][], size: number): void {
   const layer = new LineLayer(canvas.width, canvas.height);
   rows.forEach((row, r) => {
-    const y = Math.round(top + size * (0.9 + 2 * r));
+    const y = Math.round(size * (0.9 + 2 * r));
     let x = size;
     for (const { label, color } of row) {
       fillBox(canvas, Math.round(x), y, Math.round(x + size), y + size, color);
@@ -170,18 +193,26 @@ export async function drawOverlay(
 
   const data = new Uint8Array(width * (height + strip) * 3).fill(paper[0]);
   data.set(await resized(image, width, height));
-  const canvas: Canvas = { width, height: height + strip, channels: 3, data };
-  const picture: Canvas = { width, height, channels: 3, data: data.subarray(0, width * height * 3) };
+  const part = (from: number, rows: number): Canvas => ({
+    width,
+    height: rows,
+    channels: 3,
+    data: data.subarray(from * width * 3, (from + rows) * width * 3),
+  });
+  const breather = new Breather();
   for (const [extra, colorsOf, opacity] of [
     [1.6, inks.map(() => paper), 0.75],
     [0, inks, 1],
   ] as const) {
     const layer = new LineLayer(width, height); // first a light edge that lifts the outline off the tissue
-    drawOutlines(layer, outlines, scale, thickness + extra, (i) => ink(names[i]));
-    layer.paint(picture, colorsOf, opacity);
+    await drawOutlines(layer, outlines, scale, thickness + extra, (i) => ink(names[i]), breather);
+    for (let y = 0; y < height; y += bandRows) {
+      await breather.breathe();
+      layer.paint(part(y, Math.min(bandRows, height - y)), colorsOf, opacity, y);
+    }
   }
-  if (legend) drawLegend(canvas, height, rows, size);
-  return canvas;
+  if (legend) drawLegend(part(height, strip), rows, size);
+  return { width, height: height + strip, channels: 3, data };
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { ClassScores, Scores } from '../report/evaluation_report.js';
 import { calibrationError, rankConfidence, reliability } from './calibration.js';
 import { type Predictions, type Scored, scored } from './predictions.js';
-import { rank, rankedAuprc, rankedAuroc } from './ranking.js';
+import { rank, rankedAreas } from './ranking.js';
 
 const mean = (values: readonly number[]): number => {
   const known = values.filter((value) => !Number.isNaN(value));
@@ -12,6 +12,7 @@ const mean = (values: readonly number[]): number => {
 export class Scorer {
   readonly data: Scored;
   readonly #rankings;
+  readonly #members;
   readonly #confidence;
 
   constructor(predictions: Predictions) {
@@ -19,6 +20,7 @@ export class Scorer {
     const { classes, probabilities, count } = this.data;
     const width = classes.length;
     this.#rankings = classes.map((_, c) => rank(Float64Array.from({ length: count }, (_, i) => probabilities[i * width + c] as number)));
+    this.#members = classes.map((_, c) => Uint8Array.from(this.data.truth, (own) => (own === c ? 1 : 0)));
     this.#confidence = rankConfidence(this.data);
   }
 
@@ -68,11 +70,9 @@ export class Scorer {
   }
 
   #classScores(name: string, c: number, confusion: readonly number[][], weights?: ArrayLike<number>): ClassScores {
-    const { truth } = this.data;
     const hits = confusion[c]?.[c] as number;
     const support = (confusion[c] as number[]).reduce((sum, n) => sum + n, 0);
     const predicted = confusion.reduce((sum, row) => sum + (row[c] as number), 0);
-    const member = (i: number) => truth[i] === c;
     const ranking = this.#rankings[c] as ReturnType<typeof rank>;
     return {
       name,
@@ -81,8 +81,7 @@ export class Scorer {
       precision: hits / predicted,
       recall: hits / support,
       f1: (2 * hits) / (support + predicted),
-      auroc: rankedAuroc(ranking, member, weights),
-      auprc: rankedAuprc(ranking, member, weights),
+      ...rankedAreas(ranking, this.#members[c] as Uint8Array, weights),
     };
   }
 }

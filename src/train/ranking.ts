@@ -19,46 +19,51 @@ export function rank(scores: ArrayLike<number>): Ranking {
   return { order, groupEnds: Uint32Array.from(ends) };
 }
 
-/** A point after each group of equal scores: weight of true and of false members so far. */
-function walk(
+/** Both areas of a class; see `auroc` and `auprc`. */
+export interface Areas {
+  auroc: number;
+  auprc: number;
+}
+
+/**
+ * Areas of a ranking, in one pass over it.
+ *
+ * @param member 1 where a point belongs to the class
+ * @param weights how often each point counts; default 1
+ * @param step is told the weight of members and others after each group of equal scores
+ */
+export function rankedAreas(
   { order, groupEnds }: Ranking,
-  member: (i: number) => boolean,
-  weights: ArrayLike<number> | undefined,
-  step: (truePositives: number, falsePositives: number, ownTrue: number, ownFalse: number) => void,
-): void {
-  let [tp, fp, at] = [0, 0, 0];
-  for (const end of groupEnds) {
-    let [ownTrue, ownFalse] = [0, 0];
+  member: ArrayLike<number | boolean>,
+  weights?: ArrayLike<number>,
+  step?: (truePositives: number, falsePositives: number) => void,
+): Areas {
+  let truePositives = 0;
+  let falsePositives = 0;
+  let area = 0;
+  let precisions = 0;
+  let at = 0;
+  for (let group = 0; group < groupEnds.length; group++) {
+    const end = groupEnds[group] as number;
+    let ownTrue = 0;
+    let ownFalse = 0;
     for (; at < end; at++) {
       const i = order[at] as number;
       const weight = weights ? (weights[i] as number) : 1;
-      if (member(i)) ownTrue += weight;
+      if (member[i]) ownTrue += weight;
       else ownFalse += weight;
     }
-    tp += ownTrue;
-    fp += ownFalse;
-    step(tp, fp, ownTrue, ownFalse);
+    truePositives += ownTrue;
+    falsePositives += ownFalse;
+    area += ownFalse * (truePositives - ownTrue / 2); // members ranked before these others, equals counted half
+    if (ownTrue > 0) precisions += ownTrue * (truePositives / (truePositives + falsePositives));
+    step?.(truePositives, falsePositives);
   }
-}
-
-/** Area under the ROC curve of a ranking; see `auroc`. */
-export function rankedAuroc(ranking: Ranking, member: (i: number) => boolean, weights?: ArrayLike<number>): number {
-  let [area, positives, negatives] = [0, 0, 0];
-  walk(ranking, member, weights, (tp, fp, ownTrue, ownFalse) => {
-    area += ownFalse * (tp - ownTrue / 2); // members ranked before these others, equals counted half
-    [positives, negatives] = [tp, fp];
-  });
-  return positives > 0 && negatives > 0 ? area / (positives * negatives) : Number.NaN;
-}
-
-/** Average precision of a ranking; see `auprc`. */
-export function rankedAuprc(ranking: Ranking, member: (i: number) => boolean, weights?: ArrayLike<number>): number {
-  let [sum, positives, negatives] = [0, 0, 0];
-  walk(ranking, member, weights, (tp, fp, ownTrue) => {
-    if (ownTrue > 0) sum += ownTrue * (tp / (tp + fp));
-    [positives, negatives] = [tp, fp];
-  });
-  return positives > 0 && negatives > 0 ? sum / positives : Number.NaN;
+  const both = truePositives > 0 && falsePositives > 0;
+  return {
+    auroc: both ? area / (truePositives * falsePositives) : Number.NaN,
+    auprc: both ? precisions / truePositives : Number.NaN,
+  };
 }
 
 function checkLengths(where: string, scores: ArrayLike<number>, positive: ArrayLike<number | boolean>, weights?: ArrayLike<number>): void {
@@ -83,7 +88,7 @@ function checkLengths(where: string, scores: ArrayLike<number>, positive: ArrayL
  */
 export function auroc(scores: ArrayLike<number>, positive: ArrayLike<number | boolean>, weights?: ArrayLike<number>): number {
   checkLengths('auroc', scores, positive, weights);
-  return rankedAuroc(rank(scores), (i) => Boolean(positive[i]), weights);
+  return rankedAreas(rank(scores), positive, weights).auroc;
 }
 
 /**
@@ -100,7 +105,7 @@ export function auroc(scores: ArrayLike<number>, positive: ArrayLike<number | bo
  */
 export function auprc(scores: ArrayLike<number>, positive: ArrayLike<number | boolean>, weights?: ArrayLike<number>): number {
   checkLengths('auprc', scores, positive, weights);
-  return rankedAuprc(rank(scores), (i) => Boolean(positive[i]), weights);
+  return rankedAreas(rank(scores), positive, weights).auprc;
 }
 
 /**
@@ -120,12 +125,7 @@ export function rocCurve(
 ): { falsePositiveRate: number[]; truePositiveRate: number[] } {
   checkLengths('rocCurve', scores, positive);
   const counts: [tp: number, fp: number][] = [[0, 0]];
-  walk(
-    rank(scores),
-    (i) => Boolean(positive[i]),
-    undefined,
-    (tp, fp) => counts.push([tp, fp]),
-  );
+  rankedAreas(rank(scores), positive, undefined, (tp, fp) => counts.push([tp, fp]));
   const [positives, negatives] = counts.at(-1) as [number, number];
   const last = counts.length - 1;
   const every = Math.max(1, Math.ceil(last / most));
