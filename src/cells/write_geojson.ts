@@ -6,6 +6,7 @@ import { finished } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { UamError } from '../errors.js';
 import { reason } from '../image/failure.js';
+import { PALETTE, type Rgb } from './palette.js';
 import { type Polygons, ringArea } from './polygons.js';
 
 export interface WriteGeoJsonOptions {
@@ -16,22 +17,10 @@ export interface WriteGeoJsonOptions {
   /** The class of each polygon. */
   classes?: readonly (string | undefined)[] | undefined;
   /** The colour of each class, 0 to 255; others get one from a fixed list, in the order of their names. */
-  colors?: Readonly<Record<string, readonly [red: number, green: number, blue: number]>> | undefined;
+  colors?: Readonly<Record<string, Rgb>> | undefined;
   /** Values per polygon, by name. NaN and infinities are left out: GeoJSON has no word for them. */
   measurements?: Readonly<Record<string, ArrayLike<number>>> | undefined;
 }
-
-// Told apart also with impaired colour vision: Okabe and Ito, Color Universal Design, 2008.
-const palette: readonly (readonly [number, number, number])[] = Object.freeze([
-  [213, 94, 0],
-  [0, 114, 178],
-  [0, 158, 115],
-  [204, 121, 167],
-  [230, 159, 0],
-  [86, 180, 233],
-  [240, 228, 66],
-  [100, 100, 100],
-] as const);
 
 /** At most two decimals, as QuPath writes them, and none where there are none. */
 const rounded = (value: number): number => Math.round(value * 100) / 100;
@@ -71,7 +60,7 @@ function check(polygons: Polygons, { ids, classes, measurements = {} }: WriteGeo
 function* text(polygons: Polygons, options: WriteGeoJsonOptions, counts: { written: number }): Generator<string> {
   const { objectType = 'detection', ids, classes, colors = {}, measurements = {} } = options;
   const names = [...new Set(classes?.filter((name) => name !== undefined))].sort();
-  const colorOf = new Map(names.map((name, i) => [name, Object.hasOwn(colors, name) ? colors[name] : palette[i % palette.length]]));
+  const colorOf = new Map(names.map((name, i) => [name, Object.hasOwn(colors, name) ? colors[name] : PALETTE[i % PALETTE.length]]));
   const values = Object.entries(measurements);
   yield '{"type":"FeatureCollection","features":[';
   for (let i = 0; i < polygons.count; i++) {
