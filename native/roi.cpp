@@ -1,7 +1,6 @@
 #include "roi.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -30,8 +29,8 @@ void check_input(const RoiInput& input) {
 
 namespace {
 
-// The pixels of the region in rows: their values and their places in the box.
-template <class T> int64_t collect(const T* image, const RoiMask& mask, int64_t r, double* values, int32_t* places) {
+// The pixels of the region in rows: what they hold, and their places in the level image of this pad and stride.
+template <class T> int64_t collect(const T* image, const RoiMask& mask, int64_t r, int64_t pad, int64_t stride, T* kept, int32_t* at) {
   const int32_t* box = mask.boxes.data + 4 * r;
   const uint32_t id = mask.ids.data[r];
   const int64_t box_width = box[2] - box[0];
@@ -39,14 +38,23 @@ template <class T> int64_t collect(const T* image, const RoiMask& mask, int64_t 
   for (int64_t y = box[1]; y < box[3]; ++y) {
     const uint32_t* label = mask.labels.data + y * mask.width + box[0];
     const T* pixel = image + y * mask.width + box[0];
-    const int32_t row = int32_t((y - box[1]) * box_width);
+    const int32_t row = int32_t((y - box[1] + pad) * stride + pad);
     for (int64_t x = 0; x < box_width; ++x) {  // written always, kept where the label fits: no branch to guess
-      values[n] = double(pixel[x]);
-      places[n] = row + int32_t(x);
+      kept[n] = pixel[x];
+      at[n] = row + int32_t(x);
       n += label[x] == id;
     }
   }
   return n;
+}
+
+// The same, with the values as doubles.
+template <class T>
+void collect_values(const T* image, const RoiMask& mask, int64_t r, Roi& roi, double* values, int32_t* at, Scratch& scratch) {
+  const int32_t* box = mask.boxes.data + 4 * r;
+  T* kept = scratch.take<T>(int64_t(box[2] - box[0]) * (box[3] - box[1]) + 1);
+  roi.n = collect(image, mask, r, roi.pad, roi.stride, kept, at);
+  std::copy(kept, kept + roi.n, values);
 }
 
 void find_range(Roi& roi) {
@@ -63,28 +71,61 @@ void find_range(Roi& roi) {
   roi.finite = finite;
 }
 
+// The histogram of 8-bit values; least and greatest are where it begins and ends.
+void find_range_of_bytes(Roi& roi, Scratch& scratch) {
+  int32_t* histogram = scratch.take<int32_t>(256);
+  std::memset(histogram, 0, 256 * sizeof(int32_t));
+  for (int64_t i = 0; i < roi.n; ++i) ++histogram[uint8_t(int32_t(roi.values[i]))];
+  roi.histogram = histogram;
+  if (roi.n == 0) return;
+  int low = 0, high = 255;
+  while (histogram[low] == 0) ++low;
+  while (histogram[high] == 0) --high;
+  roi.minimum = low;
+  roi.maximum = high;
+}
+
 // PyRadiomics' resegmentRange: the pixels outside the range leave the region.
-void resegment(const RoiInput& input, Roi& roi, double* values, int32_t* places) {
+void resegment(const RoiInput& input, Roi& roi, double* values, int32_t* at) {
   double low = input.low, high = input.high;
+  const auto limits = [&](double shift, double unit) {  // a range without an end stays so, whatever the unit
+    low = std::isinf(low) ? low : shift + low * unit;
+    high = std::isinf(high) ? high : shift + high * unit;
+  };
   if (input.resegment == Resegment::relative) {
-    low *= roi.maximum;
-    high *= roi.maximum;
+    limits(0, roi.maximum);
   } else if (input.resegment == Resegment::sigma) {
     double mean = 0, variance = 0;
     for (int64_t i = 0; i < roi.n; ++i) mean += values[i];
     mean /= double(roi.n);
     for (int64_t i = 0; i < roi.n; ++i) variance += (values[i] - mean) * (values[i] - mean);
     const double deviation = std::sqrt(variance / double(roi.n));
-    low = mean + low * deviation;
-    high = mean + high * deviation;
+    limits(mean, deviation);
   }
   int64_t kept = 0;
   for (int64_t i = 0; i < roi.n; ++i) {
     if (!(values[i] >= low && values[i] <= high)) continue;
     values[kept] = values[i];
-    places[kept++] = places[i];
+    at[kept++] = at[i];
   }
   roi.n = kept;
+}
+
+// The box of the pixels, which come in rows: its top and bottom are those of the first and the last.
+void find_box(Roi& roi) {
+  int64_t left = roi.stride, right = -1;
+  int64_t row = roi.at[0] / roi.stride, row_start = row * roi.stride;
+  const int64_t top = row;
+  for (int64_t i = 0; i < roi.n; ++i) {
+    while (roi.at[i] >= row_start + roi.stride) {
+      row_start += roi.stride;
+      ++row;
+    }
+    left = std::min(left, roi.at[i] - row_start);
+    right = std::max(right, roi.at[i] - row_start);
+  }
+  roi.box_width = right - left + 1;
+  roi.box_height = row - top + 1;
 }
 
 // The edges that numpy.arange or numpy.histogram would give, without the array: edge(i) is where level i + 1 starts.
@@ -154,17 +195,11 @@ int32_t compact_by_sorting(const double* level, int64_t n, int32_t* index, doubl
   return levels;
 }
 
-void bin(const RoiInput& input, Roi& roi, int32_t* index, Scratch& scratch) {
-  const Edges edges = edges_of(input, roi.minimum, roi.maximum);
+// Each value's level by itself; `index` [n] becomes the index of the level.
+void bin_values(const Edges& edges, Roi& roi, int32_t* index, Scratch& scratch) {
   const int64_t n = roi.n;
   double* level = scratch.take<double>(n);
-  if (input.u8 && n >= 64) {  // each of the 256 values has one level: look it up
-    double of[256];
-    for (int v = int(roi.minimum); v <= int(roi.maximum); ++v) of[v] = level_of(edges, double(v));
-    for (int64_t i = 0; i < n; ++i) level[i] = of[uint8_t(roi.values[i])];
-  } else {
-    for (int64_t i = 0; i < n; ++i) level[i] = level_of(edges, roi.values[i]);
-  }
+  for (int64_t i = 0; i < n; ++i) level[i] = level_of(edges, roi.values[i]);
   const double highest = level_of(edges, roi.maximum);
   const int64_t distinct = highest <= double(kTableLevels) ? std::min(n, int64_t(highest)) : n;
   double* grey = scratch.take<double>(distinct);
@@ -175,55 +210,90 @@ void bin(const RoiInput& input, Roi& roi, int32_t* index, Scratch& scratch) {
   roi.counts = counts;
 }
 
-}  // namespace
+// The levels of 8-bit values from their histogram; `index` [n] as above. Levels rise with the values, so the next one is found by
+// walking on from the last, which is cheaper than dividing. Where levels are finer than values, walking is not.
+void bin_bytes(const Edges& edges, Roi& roi, int32_t* index, Scratch& scratch) {
+  const int low = int(roi.minimum), high = int(roi.maximum);
+  const int64_t distinct = std::min<int64_t>(roi.n, high - low + 1);
+  double* grey = scratch.take<double>(distinct);
+  int32_t* counts = scratch.take<int32_t>(distinct);
+  const bool walk = edges.step > 0.25;
+  double level = level_of(edges, low);
+  int32_t index_of[256], last = -1;
+  for (int v = low; v <= high; ++v) {
+    if (roi.histogram[v] == 0) continue;
+    if (!walk) level = level_of(edges, v);
+    else
+      while (int64_t(level) - 1 != edges.last_index && v >= edges.edge(int64_t(level))) level += 1;
+    if (last < 0 || grey[last] != level) {
+      grey[++last] = level;
+      counts[last] = 0;
+    }
+    counts[last] += roi.histogram[v];
+    index_of[v] = last;
+  }
+  for (int64_t i = 0; i < roi.n; ++i) index[i] = index_of[uint8_t(int32_t(roi.values[i]))];
+  roi.levels = last + 1;
+  roi.grey = grey;
+  roi.counts = counts;
+}
 
-Roi gather_roi(const RoiInput& input, int64_t r, int64_t reach, Scratch& scratch) {
+int64_t pad_of(const RoiInput& input, int64_t r, int64_t reach) {
   const int32_t* box = input.boxes.data + 4 * r;
-  const int64_t box_width = box[2] - box[0], box_height = box[3] - box[1], area = box_width * box_height;
+  const int64_t box_width = box[2] - box[0], box_height = box[3] - box[1];
   const int64_t pad = std::min(reach, std::max(box_width, box_height));
   if ((box_width + 2 * pad) * (box_height + 2 * pad) > std::numeric_limits<int32_t>::max())
     throw KernelError("UAM_ARGUMENT", "region " + std::to_string(r) + " (label " + std::to_string(input.ids.data[r]) + ") fills a box of " +
                                           std::to_string(box_width) + " x " + std::to_string(box_height) +
                                           " pixels, too many for one cell");
-  double* values = scratch.take<double>(area + 1);  // one more: collect() writes before it knows whether to keep
-  int32_t* places = scratch.take<int32_t>(area + 1);
+  return pad;
+}
+
+}  // namespace
+
+Roi gather_roi(const RoiInput& input, int64_t r, int64_t reach, Scratch& scratch) {
+  const int32_t* box = input.boxes.data + 4 * r;
+  const int64_t box_width = box[2] - box[0], box_height = box[3] - box[1], area = box_width * box_height;
   Roi roi;
-  if (input.u8) roi.n = collect(input.u8.data, input, r, values, places);
-  else if (input.u16) roi.n = collect(input.u16.data, input, r, values, places);
-  else if (input.f32) roi.n = collect(input.f32.data, input, r, values, places);
-  else roi.n = collect(input.f64.data, input, r, values, places);
+  roi.pad = pad_of(input, r, reach);
+  roi.stride = box_width + 2 * roi.pad;
+  roi.rows = box_height + 2 * roi.pad;
+  double* values = scratch.take<double>(area);
+  int32_t* at = scratch.take<int32_t>(area + 1);  // one more: collect() writes before it knows whether to keep
   roi.values = values;
-  find_range(roi);
+  roi.at = at;
+  if (input.u8) collect_values(input.u8.data, input, r, roi, values, at, scratch);
+  else if (input.u16) collect_values(input.u16.data, input, r, roi, values, at, scratch);
+  else if (input.f32) collect_values(input.f32.data, input, r, roi, values, at, scratch);
+  else collect_values(input.f64.data, input, r, roi, values, at, scratch);
+  const auto range = [&] {
+    if (input.u8) find_range_of_bytes(roi, scratch);
+    else find_range(roi);
+  };
+  range();
   if (input.resegment != Resegment::none && roi.n > 0 && roi.finite) {
-    resegment(input, roi, values, places);
-    find_range(roi);
+    resegment(input, roi, values, at);
+    range();
   }
   if (roi.n == 0 || !roi.finite) return roi;
 
-  int64_t left = box_width, right = -1, top = box_height, bottom = -1;
-  roi.pad = pad;
-  roi.stride = box_width + 2 * roi.pad;
-  roi.rows = box_height + 2 * roi.pad;
-  int32_t* at = scratch.take<int32_t>(roi.n);
-  for (int64_t i = 0; i < roi.n; ++i) {
-    const int64_t y = places[i] / box_width, x = places[i] - y * box_width;
-    left = std::min(left, x);
-    right = std::max(right, x);
-    top = std::min(top, y);
-    bottom = std::max(bottom, y);
-    at[i] = int32_t((y + roi.pad) * roi.stride + x + roi.pad);
-  }
-  roi.box_width = right - left + 1;
-  roi.box_height = bottom - top + 1;
-  int32_t* index = places;  // no longer needed
-  bin(input, roi, index, scratch);
+  find_box(roi);
+  const Edges edges = edges_of(input, roi.minimum, roi.maximum);
+  int32_t* index = scratch.take<int32_t>(roi.n);
+  if (input.u8) bin_bytes(edges, roi, index, scratch);
+  else bin_values(edges, roi, index, scratch);
   int32_t* image = scratch.take<int32_t>(roi.rows * roi.stride);
   std::memset(image, 0, size_t(roi.rows * roi.stride) * sizeof(int32_t));
   for (int64_t i = 0; i < roi.n; ++i) image[at[i]] = index[i] + 1;
   roi.image = image;
-  roi.at = at;
   return roi;
 }
+
+const std::array<double, kLogs> kLog2 = [] {
+  std::array<double, kLogs> logs{};
+  for (size_t i = 1; i < logs.size(); ++i) logs[i] = std::log2(double(i));
+  return logs;
+}();
 
 MatrixRows::MatrixRows(const RoiInput& input) : next_(input.matrix.data), end_(input.matrix.data + input.matrix.size) {
   std::fill(next_, end_, std::numeric_limits<double>::quiet_NaN());
@@ -262,15 +332,6 @@ int64_t list_steps(const int32_t* distances, int64_t count, const Roi& roi, Step
   int64_t n = 0;
   each_step(distances, count, roi, [&](Step step) { steps[n++] = step; });
   return n;
-}
-
-double log2_of(int64_t n) {
-  static const auto table = [] {
-    std::array<double, 4096> logs{};
-    for (size_t i = 1; i < logs.size(); ++i) logs[i] = std::log2(double(i));
-    return logs;
-  }();
-  return n < int64_t(table.size()) ? table[size_t(n)] : std::log2(double(n));
 }
 
 double entropy_of(const int32_t* counts, int64_t length, int64_t total) {

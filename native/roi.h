@@ -3,6 +3,8 @@
 //
 // Every radiomics kernel takes the same input (RoiInput) and writes one row of doubles per region.
 #pragma once
+#include <array>
+#include <cmath>
 #include <cstdint>
 
 #include "params.h"
@@ -70,7 +72,8 @@ struct Roi {
   int64_t box_width = 0, box_height = 0;  // of the pixels that are left after resegmentation
   const double* values = nullptr;         // [n] intensities, in rows
   double minimum = 0, maximum = 0;
-  bool finite = true;  // no NaN, no infinity: otherwise there are no levels
+  const int32_t* histogram = nullptr;  // [256] of the values, where the image has 8 bits
+  bool finite = true;                  // no NaN, no infinity: otherwise there are no levels
 
   int32_t levels = 0;               // grey levels present
   const double* grey = nullptr;     // [levels] their numbers, rising, the first is 1 (or more, if low bins are empty)
@@ -108,7 +111,9 @@ int64_t list_steps(const int32_t* distances, int64_t count, const Roi& roi, Step
 constexpr double kEpsilon = 2.220446049250313e-16;  // what PyRadiomics adds inside every logarithm
 
 // log2 of a whole number, from a table while it is small.
-double log2_of(int64_t n);
+constexpr int64_t kLogs = 4096;
+extern const std::array<double, kLogs> kLog2;
+inline double log2_of(int64_t n) { return n < kLogs ? kLog2[size_t(n)] : std::log2(double(n)); }
 
 // -sum p log2(p + eps) of counts whose sum is `total`.
 double entropy_of(const int32_t* counts, int64_t length, int64_t total);

@@ -14,8 +14,12 @@ struct Block {
   size_t size;
 };
 
+size_t round_up(size_t size) { return (size + 63) & ~size_t(63); }
+
+}  // namespace
+
 // Blocks are used in order; `current` and `used` are the top of the stack.
-struct Stack {
+struct Scratch::Stack {
   std::vector<Block> blocks;
   size_t current = 0, used = 0;
   ~Stack() {
@@ -23,34 +27,33 @@ struct Stack {
   }
 };
 
-thread_local Stack stack;
+Scratch::Stack& Scratch::of_this_thread() {
+  static thread_local Stack stack;
+  return stack;
+}
 
-size_t round_up(size_t size) { return (size + 63) & ~size_t(63); }
-
-}  // namespace
-
-Scratch::Scratch() : block_(stack.current), used_(stack.used) {}
+Scratch::Scratch() : stack_(of_this_thread()), block_(stack_.current), used_(stack_.used) {}
 
 Scratch::~Scratch() {
-  stack.current = block_;
-  stack.used = used_;
+  stack_.current = block_;
+  stack_.used = used_;
 }
 
 void* Scratch::bytes(size_t size) {
   size = std::max<size_t>(round_up(size), 64);
-  while (stack.current < stack.blocks.size() && stack.used + size > stack.blocks[stack.current].size) {
-    ++stack.current;
-    stack.used = 0;
+  while (stack_.current < stack_.blocks.size() && stack_.used + size > stack_.blocks[stack_.current].size) {
+    ++stack_.current;
+    stack_.used = 0;
   }
-  if (stack.current == stack.blocks.size()) {
+  if (stack_.current == stack_.blocks.size()) {
     const size_t capacity = std::max<size_t>(size, size_t(1) << 20);
     char* data = static_cast<char*>(std::aligned_alloc(64, capacity));
     if (!data) throw std::bad_alloc();
-    stack.blocks.push_back({data, capacity});
-    stack.used = 0;
+    stack_.blocks.push_back({data, capacity});
+    stack_.used = 0;
   }
-  void* start = stack.blocks[stack.current].data + stack.used;
-  stack.used += size;
+  void* start = stack_.blocks[stack_.current].data + stack_.used;
+  stack_.used += size;
   return start;
 }
 

@@ -17,7 +17,10 @@ class Scratch {
   template <class T> T* take(int64_t count) { return static_cast<T*>(bytes(size_t(count) * sizeof(T))); }
 
  private:
+  struct Stack;
+  static Stack& of_this_thread();
   void* bytes(size_t size);
+  Stack& stack_;  // found once: the look-up of a thread's own variable is not free
   size_t block_, used_;
 };
 

@@ -7,55 +7,82 @@
 
 namespace uam {
 
-// The eigenvalues of the tridiagonal matrix with diagonal d [n] and off-diagonal e [n - 1] (e has room for n), in d, in no order:
-// QL with implicit shifts (Bowdler, Martin, Reinsch and Wilkinson, Numer. Math. 11, 1968).
-inline void tridiagonal_eigenvalues(double* d, double* e, int64_t n) {
-  e[n - 1] = 0;
-  for (int64_t l = 0; l < n; ++l) {
-    for (int iteration = 0; iteration < 60; ++iteration) {  // 2 or 3 do; 60 cannot hang on a NaN
-      int64_t m = l;
-      while (m + 1 < n && std::fabs(e[m]) > 1e-17 + 2.3e-16 * (std::fabs(d[m]) + std::fabs(d[m + 1]))) ++m;
-      if (m == l) break;
-      double g = (d[l + 1] - d[l]) / (2 * e[l]);
-      double r = std::sqrt(g * g + 1), s = 1, c = 1, p = 0;
-      g = d[m] - d[l] + e[l] / (g + std::copysign(r, g));
-      int64_t i = m - 1;
-      for (; i >= l; --i) {
-        const double f = s * e[i], b = c * e[i];
-        e[i + 1] = r = std::sqrt(f * f + g * g);
-        if (r == 0) break;
-        s = f / r;
-        c = g / r;
-        g = d[i + 1] - p;
-        r = (d[i] - g) * s + 2 * c * b;
-        p = s * r;
-        d[i + 1] = g + p;
-        g = c * r - b;
-      }
-      if (i >= l) {  // the chain fell apart at i + 1
-        d[i + 1] -= p;
-      } else {
-        d[l] -= p;
-        e[l] = g;
-      }
-      e[m] = 0;
+// A tridiagonal matrix: diagonal d [n], squares of the off-diagonal e2 [n - 1]; `sign` -1 means minus the matrix.
+struct Tridiagonal {
+  const double *d, *e2;
+  int64_t n;
+  double sign;
+};
+
+// The characteristic polynomial at x with its first derivative and half its second, all three up to a common factor.
+struct Polynomial {
+  double value, slope, bend;
+  bool above;  // whether x exceeds every eigenvalue
+};
+
+inline Polynomial characteristic(const Tridiagonal& t, double x) {
+  double p = 1, slope = 0, bend = 0, p1 = 0, slope1 = 0, bend1 = 0, e2 = 0;
+  for (int64_t k = 0; k < t.n; ++k) {
+    const double u = x - t.sign * t.d[k];
+    const double p2 = u * p - e2 * p1, slope2 = p + u * slope - e2 * slope1, bend2 = slope + u * bend - e2 * bend1;
+    if (!(p2 > 0)) return {0, 1, 0, false};  // a Sturm sequence: positive throughout above the greatest eigenvalue alone
+    p1 = p, slope1 = slope, bend1 = bend;
+    p = p2, slope = slope2, bend = bend2;
+    e2 = k + 1 < t.n ? t.e2[k] : 0;
+    if (p < 1e-150) {  // hundreds of small factors would vanish
+      for (double* value : {&p, &slope, &bend, &p1, &slope1, &bend1}) *value *= 1e150;
     }
   }
+  return {p, slope, bend, true};
 }
 
-inline double greatest_magnitude(const double* values, int64_t n) {
-  double greatest = 0;
-  for (int64_t i = 0; i < n; ++i) greatest = std::max(greatest, std::fabs(values[i]));
-  return greatest;
+// Its greatest eigenvalue. Laguerre's iteration from above: it cannot pass the eigenvalue, and settles cubically (where two are
+// close, linearly, which the limit allows for). Its first step, from infinity, needs the mean and the spread of the eigenvalues alone.
+inline double greatest_eigenvalue(const Tridiagonal& t) {
+  double trace = 0, squares = 0;
+  for (int64_t k = 0; k < t.n; ++k) trace += t.sign * t.d[k];
+  const double n = double(t.n), mean = trace / n;
+  for (int64_t k = 0; k < t.n; ++k) squares += (t.sign * t.d[k] - mean) * (t.sign * t.d[k] - mean) + (k + 1 < t.n ? 2 * t.e2[k] : 0);
+  double x = mean + std::sqrt((n - 1) / n * squares);
+  const double settled = 4e-16 * (std::fabs(mean) + std::sqrt(squares));
+  for (int iteration = 0; iteration < 200; ++iteration) {
+    const Polynomial p = characteristic(t, x);
+    if (!p.above) break;
+    const double g = p.slope / p.value, h = g * g - 2 * p.bend / p.value;
+    const double step = n / (g + std::sqrt(std::max(0.0, (n - 1) * (n * h - g * g))));
+    x -= step;
+    if (!(step > settled)) break;
+  }
+  return x;
+}
+
+// The greatest |eigenvalue|; most often it belongs to the greatest eigenvalue.
+inline double greatest_magnitude(const double* d, const double* e2, int64_t n) {
+  const double greatest = greatest_eigenvalue({d, e2, n, 1});
+  const Tridiagonal minus{d, e2, n, -1};
+  if (greatest > 0 && characteristic(minus, greatest).above) return greatest;
+  return std::max(greatest, greatest_eigenvalue(minus));
+}
+
+// x . y in four sums, which need not wait for one another.
+inline double dot_product(const double* x, const double* y, int64_t n) {
+  double a = 0, b = 0, c = 0, d = 0;
+  int64_t k = 0;
+  for (; k + 4 <= n; k += 4) {
+    a += x[k] * y[k];
+    b += x[k + 1] * y[k + 1];
+    c += x[k + 2] * y[k + 2];
+    d += x[k + 3] * y[k + 3];
+  }
+  for (; k < n; ++k) a += x[k] * y[k];
+  return (a + b) + (c + d);
 }
 
 // Householder: the symmetric matrix a [n, n] (its lower triangle; destroyed) becomes tridiagonal, d [n] and e [n].
 inline void tridiagonalise(double* a, int64_t n, double* d, double* e) {
   for (int64_t i = n - 1; i > 0; --i) {
     double* row = a + i * n;
-    double norm = 0;
-    for (int64_t k = 0; k < i; ++k) norm += row[k] * row[k];
-    const double last = row[i - 1], length = std::sqrt(norm);
+    const double norm = dot_product(row, row, i), last = row[i - 1], length = std::sqrt(norm);
     if (i == 1 || norm - last * last == 0) {  // nothing left of the diagonal's neighbour
       e[i - 1] = last;
       d[i] = row[i];
@@ -66,18 +93,17 @@ inline void tridiagonalise(double* a, int64_t n, double* d, double* e) {
     d[i] = row[i];
     row[i - 1] = last - alpha;
     const double half = norm - last * alpha;  // |v|^2 / 2
-    double projection = 0;
-    for (int64_t j = 0; j < i; ++j) {  // e[0, i - 1) is free until its turn: p = A v / half
-      double sum = 0;
-      for (int64_t k = 0; k <= j; ++k) sum += a[j * n + k] * row[k];
-      for (int64_t k = j + 1; k < i; ++k) sum += a[k * n + j] * row[k];
-      d[j] = sum / half;
-      projection += d[j] * row[j];
+    for (int64_t j = 0; j < i; ++j) {         // d[0, i) is free until its turn: A v, where each row of the lower triangle is also a column
+      d[j] = dot_product(a + j * n, row, j + 1);
+      for (int64_t k = 0; k < j; ++k) d[k] += a[j * n + k] * row[j];
     }
+    for (int64_t j = 0; j < i; ++j) d[j] /= half;
+    double projection = dot_product(d, row, i);
     projection /= 2 * half;
     for (int64_t j = 0; j < i; ++j) d[j] -= projection * row[j];
     for (int64_t j = 0; j < i; ++j) {
-      for (int64_t k = 0; k <= j; ++k) a[j * n + k] -= row[j] * d[k] + d[j] * row[k];
+      const double v = row[j], p = d[j];
+      for (int64_t k = 0; k <= j; ++k) a[j * n + k] -= v * d[k] + p * row[k];
     }
   }
   d[0] = a[0];
@@ -91,16 +117,17 @@ inline double greatest_eigenvalue_magnitude(double* a, int64_t n, double* work) 
     const double middle = (a[0] + a[3]) / 2, radius = std::hypot((a[0] - a[3]) / 2, a[2]);
     return std::fabs(middle) + radius;
   }
-  tridiagonalise(a, n, work, work + n);
-  tridiagonal_eigenvalues(work, work + n, n);
-  return greatest_magnitude(work, n);
+  double *d = work, *e = work + n;
+  tridiagonalise(a, n, d, e);
+  for (int64_t k = 0; k + 1 < n; ++k) e[k] *= e[k];
+  return greatest_magnitude(d, e, n);
 }
 
 // The same for a matrix that is only known by what it does to a vector, apply(x, y): y = A x. Lanczos with full
 // reorthogonalisation from a fixed start, for matrices too large to reduce whole.
 template <class F> double greatest_eigenvalue_magnitude_of(int64_t n, F&& apply) {
   const int64_t most = std::min<int64_t>(n, 200);
-  std::vector<double> basis(static_cast<size_t>(n), 0.0), next(basis), d, e;
+  std::vector<double> basis(static_cast<size_t>(n), 0.0), next(basis), d, e2;
   double norm = 0;
   uint32_t state = 1;
   for (double& x : basis) {
@@ -127,14 +154,11 @@ template <class F> double greatest_eigenvalue_magnitude_of(int64_t n, F&& apply)
     double beta = 0;
     for (double x : next) beta += x * x;
     beta = std::sqrt(beta);
-    std::vector<double> values = d, off = e;
-    off.push_back(0);
-    tridiagonal_eigenvalues(values.data(), off.data(), step + 1);
-    const double now = greatest_magnitude(values.data(), step + 1);
+    const double now = greatest_magnitude(d.data(), e2.data(), step + 1);
     const bool settled = step >= 20 && std::fabs(now - greatest) <= 1e-13 * now;
     greatest = now;
     if (settled || beta <= 1e-13) break;
-    e.push_back(beta);
+    e2.push_back(beta * beta);
     basis.reserve(basis.size() + size_t(n));
     for (double x : next) basis.push_back(x / beta);
   }

@@ -9,6 +9,7 @@ import { chmodSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { oneFile } from './one_file.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(import.meta.url);
@@ -40,6 +41,8 @@ writeFileSync(
 compile(join('build', 'cjs', 'tsconfig.json'));
 writeFileSync(join(dist, 'cjs', 'package.json'), commonjs);
 chmodSync(join(dist, 'cjs', 'cli', 'main.js'), 0o755); // npm does so on installing; this is for a clone
+
+oneFile(join(dist, 'cjs'));
 
 const names = Object.keys(require(join(dist, 'cjs', 'index.js'))).sort();
 writeFileSync(

@@ -1,6 +1,6 @@
-// Runs the compiled tests of test/native and test/ops on an addon built with AddressSanitizer and
-// UndefinedBehaviorSanitizer. Any report ends the test's process with an error. `npm run test:sanitize -- [name]`
-// takes only the test files whose path contains the name. Linux and GCC only.
+// Runs the compiled tests of kernels on an addon built with AddressSanitizer and UndefinedBehaviorSanitizer: those of test/native,
+// test/ops, test/radiomics, test/cells and test/image. Any report ends the test's process with an error.
+// `npm run test:sanitize -- [name]` takes only the test files whose path contains the name. Linux and GCC only.
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -11,11 +11,17 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const compiled = join(root, 'build', 'js', 'test');
 const filter = process.argv[2] ?? '';
 const minutes = 5; // for one test file
-const files = ['native', 'ops']
+const otherAddons = /(load|settings)\.test\.js$/; // or none
+const noKernels =
+  /(fuzz|jpeg|png|tiff|number_text|parquet_writer|table|table_writer|parameter_file|features_doc|polygon_files|write_geojson)\.test\.js$/;
+const slow = /segment_tiles\.test\.js$/; // minutes, on the kernels that segment.test.js runs
+const files = ['native', 'ops', 'radiomics', 'cells', 'image']
   .map((folder) => join(compiled, folder))
   .filter((folder) => existsSync(folder))
   .flatMap((folder) => readdirSync(folder, { recursive: true }).map((file) => join(folder, String(file))))
-  .filter((file) => file.endsWith('.test.js') && file.includes(filter) && !/(load|settings)\.test\.js$/.test(file)) // these load other addons, or none
+  .filter(
+    (file) => file.endsWith('.test.js') && file.includes(filter) && ![otherAddons, noKernels, slow].some((pattern) => pattern.test(file)),
+  )
   .sort();
 if (files.length === 0) throw new Error(`no compiled tests in ${relative(root, compiled)} match '${filter}': run npm run build:dev`);
 

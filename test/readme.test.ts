@@ -1,22 +1,77 @@
-// The README's example is run as it stands, through the package's own name: import resolves to dist/.
-import { readFileSync } from 'node:fs';
+// The README's examples and commands are run as they stand, through the package's own name: import resolves to dist/.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { encodeMask } from '../src/image/write_mask.js';
 import { packageRoot } from '../src/native/load.js';
 import { runModule } from './support/child.js';
 
 const root = packageRoot();
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const examples = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code = '']) => code);
+const example = (word: string): string => examples.find((code) => code.includes(word)) ?? '';
 
-t.test('the example', async (t) => {
-  const code = readme.match(/```js\n([\s\S]*?)```/)?.[1] ?? '';
-  const { stdout, stderr } = runModule(code, { UAM_ADDON: undefined });
+/** The files that the README speaks of. */
+async function files(folder: string): Promise<void> {
+  const { default: sharp } = await import('sharp');
+  const side = 64;
+  const data = new Uint8Array(3 * side * side).fill(230);
+  const labels = new Uint32Array(side * side);
+  for (let cell = 0; cell < 9; cell++) {
+    const [cx, cy] = [10 + 20 * (cell % 3), 10 + 20 * Math.floor(cell / 3)];
+    for (let y = cy - 5; y <= cy + 5; y++) {
+      for (let x = cx - 5; x <= cx + 5; x++) {
+        if ((x - cx) ** 2 + (y - cy) ** 2 > 26) continue;
+        labels[y * side + x] = cell + 1;
+        data.set([70 + ((7 * x + 3 * y) % 40), 40 + ((5 * x * y) % 30), 120], 3 * (y * side + x));
+      }
+    }
+  }
+  const image = await sharp(data, { raw: { width: side, height: side, channels: 3 } })
+    .png()
+    .toBuffer();
+  const mask = await encodeMask({ width: side, height: side, data: labels });
+  for (const name of ['images', 'masks']) mkdirSync(join(folder, name));
+  for (const name of ['tile.png', 'images/a.png']) writeFileSync(join(folder, name), image);
+  for (const name of ['tile_labels.png', 'masks/a.png']) writeFileSync(join(folder, name), mask);
+  writeFileSync(join(folder, 'images.csv'), 'image,mask,patient\ntile.png,tile_labels.png,p1\n');
+  writeFileSync(join(folder, 'params.yaml'), 'setting: {binWidth: 10}\nfeatureClass: {firstorder: [], glcm: [Contrast]}\n');
+}
+
+t.test('tensors', async (t) => {
+  const { stdout, stderr } = runModule(example('silu'), { UAM_ADDON: undefined });
   const [loss, ...dx] = stdout.match(/-?[\d.]+(e-?\d+)?/g)?.map(Number) ?? [];
   const f = (x: number) => x / (1 + Math.exp(-x));
   const slope = (x: number) => (f(x + 1e-5) - f(x - 1e-5)) / 2e-5;
   t.equal(stderr, '');
   t.ok(Math.abs((loss ?? Number.NaN) - (f(-1) + f(0) + f(2))) < 1e-6, stdout);
   for (const [i, x] of [-1, 0, 2].entries()) t.ok(Math.abs((dx[i] ?? Number.NaN) - slope(x)) < 1e-6, stdout);
+});
+
+t.test('radiomics', async (t) => {
+  const folder = t.testdir();
+  await files(folder);
+  const code = example('radiomics').replace(/(import .*\n)/, `$1process.chdir(${JSON.stringify(folder)});\n`);
+  const { stdout, stderr, code: exit } = runModule(code, { UAM_ADDON: undefined });
+  t.equal(exit, 0, stderr);
+  t.match(stdout, /^9 Float64Array/);
+  t.ok(existsSync(join(folder, 'cells.parquet')));
+});
+
+t.test('the commands', async (t) => {
+  const folder = t.testdir();
+  await files(folder);
+  const commands = [...readme.matchAll(/^npx (uam features .*?)( +#.*)?$/gm)].map(([, command = '']) => command);
+  t.equal(commands.length, 5);
+  for (const command of commands) {
+    const [, ...args] = command.split(/\s+/);
+    const main = join(root, 'dist/cjs/cli/main.js');
+    const { status, stderr } = spawnSync(process.execPath, [main, ...args], { cwd: folder, encoding: 'utf8' });
+    t.equal(status, 0, `${command}\n${stderr}`);
+    const out = args[args.indexOf('--out') + 1] as string;
+    if (args.includes('--out')) t.ok(existsSync(join(folder, out)), out);
+  }
 });
 
 t.test('commands and settings that it names exist', async (t) => {

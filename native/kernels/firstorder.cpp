@@ -4,40 +4,67 @@
 #include <cmath>
 #include <limits>
 
-#include "parallel.h"
+#include "each_region.h"
 
 namespace uam::cpu {
 
 namespace {
 
-constexpr int64_t kRegionsPerBlock = 32;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-// The intensities in rising order. 8-bit values are counted instead of sorted.
-const double* sorted(const Roi& roi, bool bytes, Scratch& scratch) {
-  double* values = scratch.take<double>(roi.n);
-  if (!bytes) {
-    std::copy(roi.values, roi.values + roi.n, values);
-    std::sort(values, values + roi.n);
-    return values;
+// The intensities in rising order, each with how often it occurs: the histogram of 8-bit values, or a sorted list.
+class Ordered {
+ public:
+  Ordered(const Roi& roi, Scratch& scratch) : n_(roi.n) {
+    if (roi.histogram) {
+      first_ = int(roi.minimum);
+      last_ = int(roi.maximum);
+      counts_ = roi.histogram;
+      return;
+    }
+    double* sorted = scratch.take<double>(n_);
+    std::copy(roi.values, roi.values + n_, sorted);
+    std::sort(sorted, sorted + n_);
+    values_ = sorted;
+    last_ = n_ - 1;
   }
-  int32_t counts[256] = {};
-  for (int64_t i = 0; i < roi.n; ++i) ++counts[uint8_t(roi.values[i])];
-  double* next = values;
-  for (int v = int(roi.minimum); v <= int(roi.maximum); ++v) {
-    std::fill(next, next + counts[v], double(v));
-    next += counts[v];
-  }
-  return values;
-}
 
-// Linear interpolation between order statistics, as numpy.percentile.
-double percentile(const double* sorted_values, int64_t n, double q) {
-  const double place = q * double(n - 1);
-  const int64_t below = std::min(int64_t(place), n - 1), above = std::min(below + 1, n - 1);
-  const double a = sorted_values[below], b = sorted_values[above], t = place - double(below);
-  return t < 0.5 ? a + (b - a) * t : b - (b - a) * (1 - t);
-}
+  // Linear interpolation between order statistics, as numpy.percentile.
+  double percentile(double q) const {
+    const double place = q * double(n_ - 1);
+    const int64_t below = std::min(int64_t(place), n_ - 1);
+    const auto [a, b] = pair_at(below);
+    const double t = place - double(below);
+    return t < 0.5 ? a + (b - a) * t : b - (b - a) * (1 - t);
+  }
+
+  // Calls use(value, count) for what lies in [low, high], rising.
+  template <class F> void each_within(double low, double high, F&& use) const {
+    for (int64_t k = first_; k <= last_; ++k) {
+      const double x = values_ ? values_[k] : double(k);
+      if (x >= low && x <= high) use(x, values_ ? 1.0 : double(counts_[k]));
+    }
+  }
+
+ private:
+  struct Pair {
+    double low, high;
+  };
+
+  // The values at this rank and at the next, if there is one.
+  Pair pair_at(int64_t rank) const {
+    if (values_) return {values_[rank], values_[std::min(rank + 1, n_ - 1)]};
+    int64_t k = first_, passed = counts_[k];
+    while (passed <= rank) passed += counts_[++k];
+    const double low = double(k);
+    while (passed <= std::min(rank + 1, n_ - 1)) passed += counts_[++k];
+    return {low, double(k)};
+  }
+
+  int64_t n_, first_ = 0, last_ = 0;
+  const double* values_ = nullptr;   // in rising order, or absent:
+  const int32_t* counts_ = nullptr;  // of the values from 0 to 255
+};
 
 // The sum as numpy adds it up, to the last bit. Where a flat cell's value has no exact multiple, its mean differs from it by a
 // rounding error, and PyRadiomics' skewness and kurtosis are those of that error: +-1 and 1, not 0. Only the same mean gives the same.
@@ -80,15 +107,17 @@ void describe(const Firstorder& p, const Roi& roi, double* out, Scratch& scratch
   m3 /= count;
   m4 /= count;
 
-  const double* ordered = sorted(roi, bool(p.u8), scratch);
-  const double p10 = percentile(ordered, n, 0.10), p90 = percentile(ordered, n, 0.90);
-  const double* first = std::lower_bound(ordered, ordered + n, p10);
-  const double* last = std::upper_bound(first, ordered + n, p90);
-  const double inside = double(last - first);
-  double robust_sum = 0, robust_deviation = 0;
-  for (const double* v = first; v < last; ++v) robust_sum += *v;
-  const double robust_mean = first < last && *first == last[-1] ? *first : robust_sum / inside;
-  for (const double* v = first; v < last; ++v) robust_deviation += std::fabs(*v - robust_mean);
+  const Ordered ordered(roi, scratch);
+  const double p10 = ordered.percentile(0.10), p90 = ordered.percentile(0.90);
+  double inside = 0, robust_sum = 0, robust_deviation = 0, least = 0, greatest = 0;
+  ordered.each_within(p10, p90, [&](double value, double times) {
+    if (times > 0 && inside == 0) least = value;
+    if (times > 0) greatest = value;
+    inside += times;
+    robust_sum += value * times;
+  });
+  const double robust_mean = least == greatest ? least : robust_sum / inside;
+  ordered.each_within(p10, p90, [&](double value, double times) { robust_deviation += times * std::fabs(value - robust_mean); });
 
   double uniformity = 0;
   for (int32_t k = 0; k < roi.levels; ++k) uniformity += double(roi.counts[k]) * double(roi.counts[k]);
@@ -97,15 +126,15 @@ void describe(const Firstorder& p, const Roi& roi, double* out, Scratch& scratch
   out[kPercentile90] = p90;
   out[kEnergy] = energy;
   out[kEntropy] = entropy_of(roi.counts, roi.levels, n);
-  out[kInterquartileRange] = percentile(ordered, n, 0.75) - percentile(ordered, n, 0.25);
+  out[kInterquartileRange] = ordered.percentile(0.75) - ordered.percentile(0.25);
   out[kKurtosis] = m2 == 0 ? 0 : m4 / (m2 * m2) - (p.excess_kurtosis ? 3 : 0);
   out[kMaximum] = roi.maximum;
   out[kMean] = mean;
   out[kMeanAbsoluteDeviation] = deviation / count;
-  out[kMedian] = percentile(ordered, n, 0.5);
+  out[kMedian] = ordered.percentile(0.5);
   out[kMinimum] = roi.minimum;
   out[kRange] = roi.maximum - roi.minimum;
-  out[kRobustMeanAbsoluteDeviation] = first < last ? robust_deviation / inside : kNaN;
+  out[kRobustMeanAbsoluteDeviation] = inside > 0 ? robust_deviation / inside : kNaN;
   out[kRootMeanSquared] = std::sqrt(energy / count);
   out[kSkewness] = m2 == 0 ? 0 : m3 / (m2 * std::sqrt(m2));
   out[kStandardDeviation] = std::sqrt(m2);
@@ -116,17 +145,14 @@ void describe(const Firstorder& p, const Roi& roi, double* out, Scratch& scratch
 
 }  // namespace
 
-void firstorder(const Firstorder& p) {
-  check_input(p);
-  parallel_for(p.rois, kRegionsPerBlock, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      Scratch scratch;
-      const Roi roi = gather_roi(p, r, 0, scratch);
-      double* out = p.out.data + r * kFirstorderColumns;
-      if (roi.n == 0 || !roi.finite) std::fill(out, out + kFirstorderColumns, kNaN);
-      else describe(p, roi, out, scratch);
-    }
-  });
+int64_t check(const Firstorder&) { return 0; }
+
+void fill_row(const Firstorder& p, const Roi& roi, int64_t, double* out) {
+  Scratch scratch;
+  if (roi.n == 0 || !roi.finite) std::fill(out, out + kFirstorderColumns, kNaN);
+  else describe(p, roi, out, scratch);
 }
+
+void firstorder(const Firstorder& p) { fill_rows(p); }
 
 }  // namespace uam::cpu

@@ -44,4 +44,9 @@ struct Firstorder : RoiInput {
   }
 };
 
+namespace cpu {  // see each_region.h
+int64_t check(const Firstorder& p);
+void fill_row(const Firstorder& p, const Roi& roi, int64_t r, double* out);
+}  // namespace cpu
+
 }  // namespace uam

@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-#include "parallel.h"
+#include "each_region.h"
 #include "symmetric_eigen.h"
 #include "two_level_mcc.h"
 
@@ -16,11 +16,10 @@ namespace uam::cpu {
 
 namespace {
 
-constexpr int64_t kRegionsPerBlock = 32;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr int64_t kDenseLevels = 512;  // up to this many levels pairs are counted in a table, beyond it they are sorted
-constexpr double kDenseGrey = 4096;    // up to this grey level sums and differences of levels index a table
-constexpr int64_t kDenseEigen = 400;   // up to this many levels the eigenvalues come from the whole matrix
+constexpr int64_t kTablePlaces = 8192;  // pairs are counted in a table of up to this many places, or 16 per pixel; beyond it, sorted
+constexpr double kDenseGrey = 4096;     // up to this grey level sums and differences of levels index a table
+constexpr int64_t kDenseEigen = 400;    // up to this many levels the eigenvalues come from the whole matrix
 
 // An entry of the matrix: `count` at (i, j), and the same at (j, i) where `twice`.
 struct Entry {
@@ -29,16 +28,18 @@ struct Entry {
   bool twice;
 };
 
-// Counts and their logarithms. `whole` counts have theirs in a table.
+// n log2 n is what entropies are made of: sum p log2(1 / p) = sum count (log2 total - log2 count) / total. PyRadiomics' eps inside the
+// logarithm moves that by less than 1e-13.
 struct Total {
   double sum, log2_sum;
-  bool whole;
+  bool whole;  // whole counts have their logarithms in a table
 
-  // p log2(p + eps) of p = count / sum
-  double plogp(double count) const {
-    const double p = count / sum;
-    if (!whole || count == sum) return p * std::log2(p + kEpsilon);
-    return count == 0 ? 0 : p * (log2_of(int64_t(count)) - log2_sum);
+  explicit Total(double total, bool whole_counts)
+      : sum(total), log2_sum(whole_counts ? log2_of(int64_t(total)) : std::log2(total)), whole(whole_counts) {}
+
+  double surprise(double count) const {  // exactly 0 for all or nothing
+    if (count == 0) return 0;
+    return count * (log2_sum - (whole ? log2_of(int64_t(count)) : std::log2(count)));
   }
 };
 
@@ -78,81 +79,95 @@ class Distribution {
   int64_t size_;
 };
 
-// Entries of one region's matrices.
+// Counts the pairs of one region, four steps at a time, and lists them as entries.
 class Counter {
  public:
-  Counter(const Roi& roi, bool symmetrical, bool weighted, int64_t steps, Scratch& scratch)
-      : roi_(roi), symmetrical_(symmetrical), dense_(roi.levels <= kDenseLevels), stride_(roi.levels + 1) {
-    const int64_t cells = int64_t(stride_) * stride_, pairs = weighted ? roi.n * steps : roi.n;
-    capacity = dense_ ? std::min(cells, pairs) : pairs;
-    if (dense_) {
-      table_ = scratch.take<double>(cells);
-      std::fill(table_, table_ + cells, 0.0);
-      touched_ = scratch.take<int32_t>(capacity + 1);  // count() writes before it knows whether to keep
-    } else {
-      keys_.reserve(size_t(roi.n));
-    }
+  Counter(const Roi& roi, bool symmetrical, Scratch& scratch) : roi_(roi), symmetrical_(symmetrical), stride_(roi.levels + 1) {
+    places_ = stride_ * stride_;
+    dense_ = places_ <= std::max(kTablePlaces, 16 * roi.n);
+    if (dense_) tables_ = scratch.take<int32_t>(kTogether * places_);
+    else keys_ = scratch.take<uint64_t>(roi.n);
   }
 
-  int64_t capacity;  // at most so many entries
+  // So many entries at most, from this many steps.
+  int64_t capacity(int64_t steps) const { return std::min(places_, roi_.n * steps); }
 
-  // Adds the pairs that lie `step` apart, `weight` each. Pairs with what is outside land in row or column 0, which nobody reads.
-  void count(Step step, double weight) {
-    if (weight == 0) return;
-    const int64_t beside = step.dy * roi_.stride + step.dx;
-    for (int64_t p = 0; p < roi_.n; ++p) {
-      int32_t i = roi_.image[roi_.at[p]], j = roi_.image[roi_.at[p] + beside];
-      if (symmetrical_ && i > j) std::swap(i, j);
-      if (dense_) {
-        double& cell = table_[i * stride_ + j];
-        touched_[touched_count_] = i * stride_ + j;
-        touched_count_ += cell == 0 && i != 0 && j != 0;
-        cell += weight;
-      } else if (i != 0 && j != 0) {
-        keys_.push_back({uint64_t(i) * uint64_t(stride_) + uint64_t(j), weight});
-      }
+  // Calls use(s, list) for each step s in turn; list(entries) writes its entries and returns how many they are.
+  template <class F> void each(const Step* steps, int64_t count, F&& use) {
+    for (int64_t first = 0; first < count; first += kTogether) {
+      const int64_t some = std::min(kTogether, count - first);
+      if (dense_) tabulate(steps + first, some);
+      for (int64_t k = 0; k < some; ++k)
+        use(first + k, [&](Entry* entries) { return dense_ ? list(tables_ + k * places_, entries) : sort(steps[first + k], entries); });
     }
-  }
-
-  // What was counted, in no particular but always the same order; the counter is empty afterwards.
-  int64_t take(Entry* entries) {
-    int64_t n = 0;
-    const auto add = [&](int32_t i, int32_t j, double count) {
-      const bool diagonal = i == j;
-      entries[n++] = {i - 1, j - 1, symmetrical_ && diagonal ? 2 * count : count, symmetrical_ && !diagonal};
-    };
-    if (dense_) {
-      for (int64_t t = 0; t < touched_count_; ++t) {
-        add(touched_[t] / stride_, touched_[t] % stride_, table_[touched_[t]]);
-        table_[touched_[t]] = 0;
-      }
-      touched_count_ = 0;
-      return n;
-    }
-    std::stable_sort(keys_.begin(), keys_.end(), [](const Key& a, const Key& b) { return a.place < b.place; });
-    for (size_t k = 0; k < keys_.size();) {
-      double count = 0;
-      const uint64_t place = keys_[k].place;
-      for (; k < keys_.size() && keys_[k].place == place; ++k) count += keys_[k].weight;
-      add(int32_t(place / uint64_t(stride_)), int32_t(place % uint64_t(stride_)), count);
-    }
-    keys_.clear();
-    return n;
   }
 
  private:
-  struct Key {
-    uint64_t place;
-    double weight;
-  };
+  static constexpr int64_t kTogether = 4;
+
+  int64_t beside(Step step) const { return step.dy * roi_.stride + step.dx; }
+
+  // A table per step, so that the additions for one pixel need not wait for one another. Pairs with what is outside land in
+  // column 0, which nobody reads.
+  void tabulate(const Step* steps, int64_t count) {
+    std::memset(tables_, 0, size_t(kTogether * places_) * sizeof(int32_t));
+    int64_t offsets[kTogether];
+    for (int64_t k = 0; k < kTogether; ++k) offsets[k] = beside(steps[std::min(k, count - 1)]);  // fewer: the last again, unread
+    for (int64_t p = 0; p < roi_.n; ++p) {
+      const int32_t* here = roi_.image + roi_.at[p];
+      int32_t* row = tables_ + *here * stride_;
+      for (int64_t k = 0; k < kTogether; ++k) ++row[k * places_ + here[offsets[k]]];
+    }
+  }
+
+  int64_t list(const int32_t* table, Entry* entries) const {
+    int64_t n = 0;
+    for (int64_t i = 1; i < stride_; ++i) {
+      for (int64_t j = symmetrical_ ? i : 1; j < stride_; ++j) {
+        const int32_t count = table[i * stride_ + j] + (symmetrical_ ? table[j * stride_ + i] : 0);
+        if (count != 0) entries[n++] = {int32_t(i - 1), int32_t(j - 1), double(count), symmetrical_ && i != j};
+      }
+    }
+    return n;
+  }
+
+  int64_t sort(Step step, Entry* entries) const {
+    int64_t pairs = 0;
+    for (int64_t p = 0; p < roi_.n; ++p) {
+      uint64_t i = uint64_t(roi_.image[roi_.at[p]]), j = uint64_t(roi_.image[roi_.at[p] + beside(step)]);
+      if (symmetrical_ && i > j) std::swap(i, j);
+      keys_[pairs] = i << 32 | j;
+      pairs += i != 0 && j != 0;
+    }
+    std::sort(keys_, keys_ + pairs);
+    int64_t n = 0;
+    for (int64_t k = 0, end = 0; k < pairs; k = end) {
+      while (end < pairs && keys_[end] == keys_[k]) ++end;
+      const int32_t i = int32_t(keys_[k] >> 32), j = int32_t(uint32_t(keys_[k]));
+      const bool twice = symmetrical_ && i != j;
+      entries[n++] = {i - 1, j - 1, double(end - k) * (symmetrical_ && !twice ? 2 : 1), twice};
+    }
+    return n;
+  }
+
   const Roi& roi_;
   bool symmetrical_, dense_;
-  int32_t stride_;
-  double* table_ = nullptr;
-  int32_t* touched_ = nullptr;
-  int64_t touched_count_ = 0;
-  std::vector<Key> keys_;
+  int64_t stride_, places_;
+  int32_t* tables_ = nullptr;  // a table is [levels + 1, levels + 1], as level 0 is outside
+  uint64_t* keys_ = nullptr;
 };
+
+// Adds equal entries up.
+int64_t merge(Entry* entries, int64_t n) {
+  const auto before = [](const Entry& a, const Entry& b) { return a.i != b.i ? a.i < b.i : a.j < b.j; };
+  std::stable_sort(entries, entries + n, before);
+  int64_t kept = 0;
+  for (int64_t e = 0; e < n; ++e) {
+    if (kept > 0 && !before(entries[kept - 1], entries[e])) entries[kept - 1].count += entries[e].count;
+    else entries[kept++] = entries[e];
+  }
+  return kept;
+}
 
 // Maximal correlation: the second greatest singular value of P_ij / sqrt(px_i py_j). The greatest is 1, with the vectors
 // sqrt(px) and sqrt(py); it is taken away first.
@@ -252,15 +267,19 @@ void describe(const Glcm& p, const Roi& roi, const Entry* entries, int64_t n, bo
   }
   difference.finish();
   sum.finish();
-  const Total total{total_count, whole ? log2_of(int64_t(total_count)) : 0, whole};
+  const Total total(total_count, whole);
+  // A factor for the entropies alone. Elsewhere a quotient rounds as the definition's does: what cancels there must cancel here.
+  const double share = 1 / total_count;
 
   double ux = 0, uy = 0, hx = 0, hy = 0, variance_x = 0, variance_y = 0;
   for (int64_t k = 0; k < levels; ++k) {
-    ux += grey[k] * (px[k] / total_count);
+    ux += grey[k] * (px[k] / total_count);  // divided first: a single level gives its own number, to the last bit
     uy += grey[k] * (py[k] / total_count);
-    hx -= total.plogp(px[k]);
-    hy -= total.plogp(py[k]);
+    hx += total.surprise(px[k]);
+    hy += total.surprise(py[k]);
   }
+  hx *= share;
+  hy *= share;
   for (int64_t k = 0; k < levels; ++k) {
     variance_x += (grey[k] - ux) * (grey[k] - ux) * (px[k] / total_count);
     variance_y += (grey[k] - uy) * (grey[k] - uy) * (py[k] / total_count);
@@ -274,20 +293,21 @@ void describe(const Glcm& p, const Roi& roi, const Entry* entries, int64_t n, bo
     covariance += q * (grey[i] - ux) * (grey[j] - uy);
     if (twice) covariance += q * (grey[j] - ux) * (grey[i] - uy);
     energy += m * q * q;
-    joint_entropy -= m * total.plogp(count);
+    joint_entropy += m * total.surprise(count);
   }
+  joint_entropy *= share;
 
   double d_mean = 0, d_entropy = 0, d_variance = 0, contrast = 0, id = 0, idm = 0, idn = 0, idmn = 0, inverse_variance = 0;
   for (const auto& [k, weight] : difference) {
     if (weight == 0) continue;
-    const double q = weight / total_count, share = k / highest;
+    const double q = weight / total_count, part = k / highest;
     d_mean += k * q;
-    d_entropy -= total.plogp(weight);
+    d_entropy += total.surprise(weight);
     contrast += k * k * q;
     id += q / (1 + k);
     idm += q / (1 + k * k);
-    idn += q / (1 + share);
-    idmn += q / (1 + share * share);
+    idn += q / (1 + part);
+    idmn += q / (1 + part * part);
     if (k > 0) inverse_variance += q / (k * k);
   }
   for (const auto& [k, weight] : difference) d_variance += (k - d_mean) * (k - d_mean) * (weight / total_count);
@@ -296,10 +316,10 @@ void describe(const Glcm& p, const Roi& roi, const Entry* entries, int64_t n, bo
     if (weight == 0) continue;
     const double q = weight / total_count, d = k - ux - uy;
     s_mean += k * q;
-    s_entropy -= total.plogp(weight);
+    s_entropy += total.surprise(weight);
     tendency += d * d * q;
     shade += d * d * d * q;
-    prominence += d * d * d * d * q;
+    prominence += d * d * (d * d) * q;
   }
 
   // HXY1 and HXY2 of PyRadiomics are both the sum of the marginal entropies, whatever the matrix.
@@ -313,7 +333,7 @@ void describe(const Glcm& p, const Roi& roi, const Entry* entries, int64_t n, bo
   f[kContrast] = contrast;
   f[kCorrelation] = deviations == 0 ? 1 : covariance / (deviations + kEpsilon);
   f[kDifferenceAverage] = f[kDissimilarity] = d_mean;
-  f[kDifferenceEntropy] = d_entropy;
+  f[kDifferenceEntropy] = d_entropy * share;
   f[kDifferenceVariance] = d_variance;
   f[kId] = f[kHomogeneity1] = id;
   f[kIdm] = f[kHomogeneity2] = idm;
@@ -328,7 +348,7 @@ void describe(const Glcm& p, const Roi& roi, const Entry* entries, int64_t n, bo
   f[kMcc] = maximal_correlation(entries, n, roi, px, py, p.symmetrical, total_count, scratch);
   f[kMaximumProbability] = greatest / total_count;
   f[kSumAverage] = s_mean;
-  f[kSumEntropy] = s_entropy;
+  f[kSumEntropy] = s_entropy * share;
   f[kSumSquares] = variance_x;
 }
 
@@ -340,34 +360,47 @@ void write_matrix(MatrixRows& rows, const Roi& roi, const Entry* entries, int64_
   }
 }
 
-void region(const Glcm& p, int64_t r, int64_t reach, double* out) {
+}  // namespace
+
+int64_t check(const Glcm& p) {
+  int64_t reach = 0;
+  for (int64_t k = 0; k < p.distance_count; ++k) {
+    if (p.distances.data[k] < 1) throw KernelError("UAM_ARGUMENT", "distances must be at least 1");
+    reach = std::max<int64_t>(reach, p.distances.data[k]);
+  }
+  return reach;
+}
+
+void fill_row(const Glcm& p, const Roi& roi, int64_t r, double* out) {
   Scratch scratch;
   std::fill(out, out + kGlcmColumns, kNaN);
-  const Roi roi = gather_roi(p, r, reach, scratch);
   if (roi.n == 0 || !roi.finite) return;
   const int64_t step_count = count_steps(p.distances.data, p.distance_count, roi);
   Step* steps = scratch.take<Step>(step_count);
   list_steps(p.distances.data, p.distance_count, roi, steps);
+  Counter counter(roi, p.symmetrical, scratch);
   const bool merged = p.weighting != Weighting::average;
-  Counter counter(roi, p.symmetrical, merged, step_count, scratch);
-  Entry* entries = scratch.take<Entry>(counter.capacity);
+  Entry* entries = scratch.take<Entry>(counter.capacity(1) + (merged ? counter.capacity(step_count) : 0));
 
   if (merged) {
-    for (int64_t s = 0; s < step_count; ++s) {
+    int64_t n = 0;
+    counter.each(steps, step_count, [&](int64_t s, auto list) {
       const double d = step_length(p.weighting, steps[s], p.spacing_x, p.spacing_y);
-      counter.count(steps[s], p.weighting == Weighting::none ? 1 : std::exp(-d * d));
-    }
-    const int64_t n = counter.take(entries);
+      const double weight = p.weighting == Weighting::none ? 1 : std::exp(-d * d);
+      if (weight == 0) return;
+      const int64_t end = n + list(entries + n);
+      for (int64_t e = n; e < end; ++e) entries[e].count *= weight;
+      n = merge(entries, end);
+    });
     if (n > 0) describe(p, roi, entries, n, p.weighting == Weighting::none, out);
     return;
   }
   double sums[kGlcmColumns] = {};
   int64_t angles = 0, with_mcc = 0;  // MCC alone can be NaN at some angles
   MatrixRows rows(p);
-  for (int64_t s = 0; s < step_count; ++s) {
-    counter.count(steps[s], 1);
-    const int64_t n = counter.take(entries);
-    if (n == 0) continue;
+  counter.each(steps, step_count, [&](int64_t s, auto list) {
+    const int64_t n = list(entries);
+    if (n == 0) return;
     double features[kGlcmColumns];
     describe(p, roi, entries, n, true, features);
     ++angles;
@@ -375,23 +408,11 @@ void region(const Glcm& p, int64_t r, int64_t reach, double* out) {
     if (std::isnan(features[kMcc])) features[kMcc] = 0;
     for (int k = 0; k < kGlcmColumns; ++k) sums[k] += features[k];
     if (r == 0 && p.matrix) write_matrix(rows, roi, entries, n, step_count - 1 - s);  // PyRadiomics' order of angles
-  }
+  });
   if (angles == 0) return;
   for (int k = 0; k < kGlcmColumns; ++k) out[k] = sums[k] / double(k == kMcc ? with_mcc : angles);
 }
 
-}  // namespace
-
-void glcm(const Glcm& p) {
-  check_input(p);
-  int64_t reach = 0;
-  for (int64_t k = 0; k < p.distance_count; ++k) {
-    if (p.distances.data[k] < 1) throw KernelError("UAM_ARGUMENT", "distances must be at least 1");
-    reach = std::max<int64_t>(reach, p.distances.data[k]);
-  }
-  parallel_for(p.rois, kRegionsPerBlock, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) region(p, r, reach, p.out.data + r * kGlcmColumns);
-  });
-}
+void glcm(const Glcm& p) { fill_rows(p); }
 
 }  // namespace uam::cpu

@@ -59,4 +59,9 @@ struct Glcm : RoiInput {
   }
 };
 
+namespace cpu {  // see each_region.h
+int64_t check(const Glcm& p);
+void fill_row(const Glcm& p, const Roi& roi, int64_t r, double* out);
+}  // namespace cpu
+
 }  // namespace uam

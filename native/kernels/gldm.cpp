@@ -4,14 +4,13 @@
 #include <limits>
 
 #include "neighbors.h"
-#include "parallel.h"
+#include "each_region.h"
 #include "size_matrix.h"
 
 namespace uam::cpu {
 
 namespace {
 
-constexpr int64_t kRegionsPerBlock = 32;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // For each level, the levels that depend on it: `span` more from `low` on, as the level image numbers them (from 1).
@@ -69,9 +68,15 @@ void describe(const SizeEntry* entries, int64_t n, const Roi& roi, double* out, 
   out[Gldm::kSmallDependenceLowGrayLevelEmphasis] = f.small_low;
 }
 
-void fill_row(const Gldm& p, int64_t r, int64_t reach, double* out) {
+}  // namespace
+
+int64_t check(const Gldm& p) {
+  if (!(p.alpha >= 0)) throw KernelError("UAM_ARGUMENT", "alpha must be at least 0, received " + std::to_string(p.alpha));
+  return check_distances(p.distances.data, p.distance_count);
+}
+
+void fill_row(const Gldm& p, const Roi& roi, int64_t r, double* out) {
   Scratch scratch;
-  const Roi roi = gather_roi(p, r, reach, scratch);
   const Neighbors around = find_neighbors(p.distances.data, p.distance_count, roi, scratch);
   SizeEntry* entries = nullptr;
   int64_t n = 0;
@@ -85,15 +90,6 @@ void fill_row(const Gldm& p, int64_t r, int64_t reach, double* out) {
   if (r == 0 && p.matrix) write_sizes(p, entries, n, roi);
 }
 
-}  // namespace
-
-void gldm(const Gldm& p) {
-  check_input(p);
-  const int64_t reach = check_distances(p.distances.data, p.distance_count);
-  if (!(p.alpha >= 0)) throw KernelError("UAM_ARGUMENT", "alpha must be at least 0, received " + std::to_string(p.alpha));
-  parallel_for(p.rois, kRegionsPerBlock, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) fill_row(p, r, reach, p.out.data + r * Gldm::kColumns);
-  });
-}
+void gldm(const Gldm& p) { fill_rows(p); }
 
 }  // namespace uam::cpu

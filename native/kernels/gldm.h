@@ -41,4 +41,9 @@ struct Gldm : RoiInput {
   }
 };
 
+namespace cpu {  // see each_region.h
+int64_t check(const Gldm& p);
+void fill_row(const Gldm& p, const Roi& roi, int64_t r, double* out);
+}  // namespace cpu
+
 }  // namespace uam

@@ -6,14 +6,13 @@
 #include <tuple>
 #include <vector>
 
-#include "parallel.h"
+#include "each_region.h"
 #include "size_matrix.h"
 
 namespace uam::cpu {
 
 namespace {
 
-constexpr int64_t kRegionsPerBlock = 32;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int kDirections = 4;
 constexpr Step kDirection[kDirections] = {{1, 1}, {1, 0}, {1, -1}, {0, 1}};
@@ -147,9 +146,12 @@ void write_matrix(const Glrlm& p, const Matrix (&matrices)[kDirections], const R
   for (const auto& [level, length, angle, count] : rows) matrix.add(level, length, angle, count);
 }
 
-void fill_row(const Glrlm& p, int64_t r, double* out) {
+}  // namespace
+
+int64_t check(const Glrlm&) { return 1; }
+
+void fill_row(const Glrlm& p, const Roi& roi, int64_t r, double* out) {
   Scratch scratch;
-  const Roi roi = gather_roi(p, r, 1, scratch);
   const bool textured = roi.n > 1 && roi.finite;
   Matrix matrices[kDirections] = {};
   if (textured) {
@@ -166,13 +168,6 @@ void fill_row(const Glrlm& p, int64_t r, double* out) {
   else average(matrices, roi, out, scratch);
 }
 
-}  // namespace
-
-void glrlm(const Glrlm& p) {
-  check_input(p);
-  parallel_for(p.rois, kRegionsPerBlock, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) fill_row(p, r, p.out.data + r * Glrlm::kColumns);
-  });
-}
+void glrlm(const Glrlm& p) { fill_rows(p); }
 
 }  // namespace uam::cpu

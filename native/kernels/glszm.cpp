@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <limits>
 
-#include "parallel.h"
+#include "each_region.h"
 #include "size_matrix.h"
 
 namespace uam::cpu {
 
 namespace {
 
-constexpr int64_t kRegionsPerBlock = 32;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // Disjoint sets of zones. A set is known by its lowest number.
@@ -104,9 +103,12 @@ void describe(const SizeEntry* entries, int64_t n, const Roi& roi, double* out, 
   out[Glszm::kZoneVariance] = f.size_variance;
 }
 
-void fill_row(const Glszm& p, int64_t r, double* out) {
+}  // namespace
+
+int64_t check(const Glszm&) { return 1; }
+
+void fill_row(const Glszm& p, const Roi& roi, int64_t r, double* out) {
   Scratch scratch;
-  const Roi roi = gather_roi(p, r, 1, scratch);
   const bool textured = roi.n > 1 && roi.finite;
   SizeEntry* entries = nullptr;
   int64_t n = 0;
@@ -122,13 +124,6 @@ void fill_row(const Glszm& p, int64_t r, double* out) {
   if (r == 0 && p.matrix) write_sizes(p, entries, n, roi);
 }
 
-}  // namespace
-
-void glszm(const Glszm& p) {
-  check_input(p);
-  parallel_for(p.rois, kRegionsPerBlock, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) fill_row(p, r, p.out.data + r * Glszm::kColumns);
-  });
-}
+void glszm(const Glszm& p) { fill_rows(p); }
 
 }  // namespace uam::cpu

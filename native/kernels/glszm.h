@@ -35,4 +35,9 @@ struct Glszm : RoiInput {
   }
 };
 
+namespace cpu {  // see each_region.h
+int64_t check(const Glszm& p);
+void fill_row(const Glszm& p, const Roi& roi, int64_t r, double* out);
+}  // namespace cpu
+
 }  // namespace uam

@@ -5,13 +5,12 @@
 #include <limits>
 
 #include "neighbors.h"
-#include "parallel.h"
+#include "each_region.h"
 
 namespace uam::cpu {
 
 namespace {
 
-constexpr int64_t kRegionsPerBlock = 32;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kMostCoarse = 1e6;  // Coarseness where no pixel differs from its neighbours
 
@@ -177,9 +176,12 @@ void describe(const Tones& t, double* out, Scratch& scratch) {
   out[Ngtdm::kStrength] = s == 0 ? 0 : 2 * (levels * variance + squares) / s;
 }
 
-void fill_row(const Ngtdm& p, int64_t r, int64_t reach, double* out) {
+}  // namespace
+
+int64_t check(const Ngtdm& p) { return check_distances(p.distances.data, p.distance_count); }
+
+void fill_row(const Ngtdm& p, const Roi& roi, int64_t r, double* out) {
   Scratch scratch;
-  const Roi roi = gather_roi(p, r, reach, scratch);
   const Neighbors around = find_neighbors(p.distances.data, p.distance_count, roi, scratch);
   Tones tones{};
   if (around.half > 0) tones = find_tones(roi, around, p.skip_isolated, scratch);
@@ -191,14 +193,6 @@ void fill_row(const Ngtdm& p, int64_t r, int64_t reach, double* out) {
   }
 }
 
-}  // namespace
-
-void ngtdm(const Ngtdm& p) {
-  check_input(p);
-  const int64_t reach = check_distances(p.distances.data, p.distance_count);
-  parallel_for(p.rois, kRegionsPerBlock, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) fill_row(p, r, reach, p.out.data + r * Ngtdm::kColumns);
-  });
-}
+void ngtdm(const Ngtdm& p) { fill_rows(p); }
 
 }  // namespace uam::cpu

@@ -23,4 +23,9 @@ struct Ngtdm : RoiInput {
   }
 };
 
+namespace cpu {  // see each_region.h
+int64_t check(const Ngtdm& p);
+void fill_row(const Ngtdm& p, const Roi& roi, int64_t r, double* out);
+}  // namespace cpu
+
 }  // namespace uam

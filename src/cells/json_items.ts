@@ -24,6 +24,18 @@ const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a];
 const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x7d];
 const isSpace = (byte: number) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
+/** As JSON.parse, but with NaN and infinities, which QuPath and Python write though JSON has no such words: they become null. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (!/NaN|Infinity/.test(text)) throw error;
+    return JSON.parse(
+      text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\b(?:NaN|Infinity)\b/g, (found) => (found.startsWith('"') ? found : 'null')),
+    );
+  }
+}
+
 interface Container {
   name: string;
   isObject: boolean;
@@ -206,7 +218,7 @@ export class JsonCutter {
     this.reading = 'nothing';
     let value: unknown;
     try {
-      value = JSON.parse(text);
+      value = parse(text);
     } catch (error) {
       throw this.broken(this.start, (error as Error).message);
     }

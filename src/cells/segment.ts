@@ -144,9 +144,13 @@ async function sized(regions: LabelMask, { least, most }: Pixels, call: AsyncOpt
  * pixel; holes filled and thin strands removed; cut by a watershed at necks and at passes of the density; nuclei by size.
  * The result does not depend on the number of threads.
  *
+ * Measured on the images that its constants were chosen with, so expect a little less elsewhere: average precision at IoU 0.5 of 0.55 on DSB
+ * 2018 (Dice 0.84), 0.56 on NuCLS, 0.44 on a PUMA image of pale tumour nuclei; of the experts' dots in BRCA-M2C, on which nothing was
+ * chosen, 93 % lie in a nucleus, and 5 % of the nuclei with a dot hold several.
+ *
  * @param image RGB, 8 bits
- * @returns a label image, the number of nuclei and warnings: `unknown_mpp` where the pixel size had to be guessed, `no_tissue` where
- *   there is nothing to segment, `large_objects` where objects above `maxArea` were left out
+ * @returns a label image, the number of nuclei and warnings: `unknown_mpp` where the pixel size had to be guessed, `no_tissue` or
+ *   `no_nuclei` where there is nothing to segment, `large_objects` where objects above `maxArea` were left out
  * @throws UamError `UAM_ARGUMENT`, `UAM_SHAPE` for another kind of image or wrong options; `UAM_DATA` as `stainPlanes`; `UAM_ABORTED`
  * @example
  * const [width, height] = [64, 64];
@@ -166,15 +170,16 @@ export async function segmentNuclei(image: RasterImage, options: SegmentOptions 
   const planes = await stainPlanesAsync(image, { stains: options.stains, planes: ['haematoxylin', 'eosin'] }, call);
   const haematoxylin = planes.haematoxylin as Float32Array;
   const tissue = findTissue(haematoxylin, planes.eosin as Float32Array);
-  if (!tissue) {
-    const message = `${image.name ?? 'the image'}: there is (nearly) no stained tissue, and no nucleus was looked for`;
-    warnings.push({ code: 'no_tissue', message });
+  const nothing = (code: string, what: string): Segmentation => {
+    warnings.push({ code, message: `${image.name ?? 'the image'}: ${what}` });
     return { mask: { width, height, data: new Uint32Array(width * height) }, count: 0, mpp, warnings };
-  }
+  };
+  if (!tissue) return nothing('no_tissue', 'there is (nearly) no stained tissue, and no nucleus was looked for');
   const smoothed = (um: number) => gaussianBlurAsync(haematoxylin, width, height, um / mpp, call);
   const density = await gaussianBlurAsync(haematoxylin, width, height, sigma, call);
   const around = await smoothed(surroundings);
   const threshold = options.threshold ?? densityThreshold(density, tissue);
+  if (threshold === undefined) return nothing('no_nuclei', 'nothing in the tissue is much denser than the rest, and no nucleus was found');
   const found = foreground(density, around, tissue, threshold);
   await fillHoles(found, width, height, least * 3, call);
   const solid = await open(found, width, height, strand / mpp, call);

@@ -3,19 +3,20 @@ import { estimateStains } from '../image/estimate_stains.js';
 import { gaussianBlurAsync } from '../image/gaussian_blur.js';
 import type { ImageWarning, LabelMask, RasterImage } from '../image/image.js';
 import { stainPlanesAsync } from '../image/stains.js';
+import type { Region } from '../image/tiff_read.js';
 import type { AsyncOptions } from '../native/call.js';
 import { findCellsAsync } from './find_cells.js';
 import { inPixels, type SegmentOptions, segmentNuclei } from './segment.js';
 import { densityThreshold, findTissue } from './threshold.js';
 
-/** An image that is read part by part: a slide. */
+/** An image that is read part by part: a slide. What `openImage` gives is one. */
 export interface RegionSource {
   width: number;
   height: number;
   mpp?: readonly [x: number, y: number] | undefined;
   name?: string | undefined;
-  /** The pixels from (x, y) on, all of them inside the image: RGB, 8 bits. */
-  read(x: number, y: number, width: number, height: number): Promise<RasterImage> | RasterImage;
+  /** The pixels of a region that lies inside the image: RGB, 8 bits. */
+  read(region: { x: number; y: number; width: number; height: number; signal?: AbortSignal }): Promise<RasterImage> | RasterImage;
 }
 
 export interface SegmentTilesOptions extends SegmentOptions {
@@ -46,7 +47,7 @@ const sampleSide = 256;
 const samplesAcross = 8;
 
 /** Windows spread over the slide, one above the other in one picture. */
-async function sampleOf(source: RegionSource): Promise<RasterImage> {
+async function sampleOf(source: RegionSource, call: AsyncOptions): Promise<RasterImage> {
   const { width, height, name, mpp } = source;
   const side = Math.min(sampleSide, width, height);
   const [columns, rows] = [width, height].map((n) => Math.min(samplesAcross, Math.floor(n / side))) as [number, number];
@@ -54,15 +55,20 @@ async function sampleOf(source: RegionSource): Promise<RasterImage> {
   for (let i = 0; i < columns * rows; i++) {
     const x = Math.floor((((i % columns) + 0.5) * width) / columns - side / 2);
     const y = Math.floor(((Math.floor(i / columns) + 0.5) * height) / rows - side / 2);
-    data.set((await readChecked(source, x, y, side, side)).data, i * side * side * 3);
+    data.set((await readChecked(source, { x, y, width: side, height: side }, call)).data, i * side * side * 3);
   }
   return { width: side, height: side * columns * rows, channels: 3, data, name, mpp };
 }
 
-async function readChecked(source: RegionSource, x: number, y: number, width: number, height: number): Promise<RasterImage> {
-  const image = await source.read(x, y, width, height);
+async function readChecked(source: RegionSource, region: Region, { signal }: AsyncOptions): Promise<RasterImage> {
+  const image = await source.read(signal ? { ...region, signal } : region);
+  const { x, y, width, height } = region;
   if (image.width !== width || image.height !== height || image.channels !== 3 || !(image.data instanceof Uint8Array)) {
-    throw new UamError('UAM_ARGUMENT', `segmentTiles: read(${x}, ${y}, ${width}, ${height}) must give that many 8-bit RGB pixels`);
+    throw new UamError(
+      'UAM_ARGUMENT',
+      `segmentTiles: read must give the ${width} x ${height} pixels from (${x}, ${y}) on in 8-bit RGB, received ` +
+        `${image.width} x ${image.height} with ${image.channels} channels of ${image.data?.constructor?.name}`,
+    );
   }
   return image;
 }
@@ -70,7 +76,7 @@ async function readChecked(source: RegionSource, x: number, y: number, width: nu
 /** What must be the same in all parts: the stains and the threshold, from a sample of the slide. */
 async function settle(source: RegionSource, options: SegmentTilesOptions, sigma: number, call: AsyncOptions): Promise<SegmentTilesOptions> {
   if (options.threshold !== undefined && options.stains !== 'macenko') return options;
-  const sample = await sampleOf(source);
+  const sample = await sampleOf(source, call);
   const stains = options.stains === 'macenko' ? estimateStains(sample) : options.stains;
   if (options.threshold !== undefined) return { ...options, stains };
   const { haematoxylin, eosin } = await stainPlanesAsync(sample, { stains, planes: ['haematoxylin', 'eosin'] }, call);
@@ -105,7 +111,7 @@ async function owned({ width, height, data }: LabelMask, [x0, y0, x1, y1]: reado
  * @throws UamError as `segmentNuclei`, and what `read` throws
  * @example
  * const [width, height] = [96, 64];
- * const read = (x0, y0, w, h) => {
+ * const read = ({ x: x0, y: y0, width: w, height: h }) => {
  *   const data = new Uint8Array(w * h * 3);
  *   for (let i = 0; i < w * h; i++) {
  *     const [x, y] = [x0 + (i % w), y0 + Math.floor(i / w)];
@@ -138,7 +144,8 @@ export async function* segmentTiles(
     const [left, top] = [(i % columns) * tile, Math.floor(i / columns) * tile];
     const [x, y] = [Math.max(0, left - around), Math.max(0, top - around)];
     const [right, bottom] = [Math.min(width, left + tile), Math.min(height, top + tile)];
-    const image = await readChecked(source, x, y, Math.min(width, right + around) - x, Math.min(height, bottom + around) - y);
+    const region = { x, y, width: Math.min(width, right + around) - x, height: Math.min(height, bottom + around) - y };
+    const image = await readChecked(source, region, call);
     const whole = await segmentNuclei({ ...image, name: image.name ?? name }, settled, call);
     const { mask, count } = await owned(whole.mask, [left - x, top - y, right - x, bottom - y], first, call);
     const told = i === 0 ? [...warnings, ...whole.warnings] : whole.warnings;
@@ -151,7 +158,7 @@ export async function* segmentTiles(
       first,
       done: i + 1,
       total: columns * rows,
-      warnings: told.filter(({ code }) => code !== 'no_tissue'),
+      warnings: told.filter(({ code }) => code !== 'no_tissue' && code !== 'no_nuclei'),
     };
     first += count;
   }

@@ -3,14 +3,15 @@ import type { Plane } from '../image/image.js';
 
 const bins = 512;
 const top = 256; // densities are from 0 to about 255
+const leastGap = 6; // between nuclei and the rest; images with nuclei have 12 and more, noise 2
 const glass = 12; // haematoxylin and eosin together; an 8-bit grey of about 215
 
-/** Counts of values in 512 steps from 0 to `top`; what lies outside counts at the ends. NaN counts nowhere. */
-export function histogram(plane: Plane, top: number, include?: Uint8Array): Uint32Array {
+/** Counts of the densities of tissue in 512 steps from 0 to 256; what lies outside counts at the ends. NaN counts nowhere. */
+function histogram(plane: Plane, tissue: Uint8Array): Uint32Array {
   const counts = new Uint32Array(bins);
   const scale = bins / top;
   for (let i = 0; i < plane.length; i++) {
-    if (include && include[i] === 0) continue;
+    if (tissue[i] === 0) continue;
     const value = plane[i] as number;
     if (value >= 0 || value < 0) counts[Math.min(bins - 1, Math.max(0, Math.floor(value * scale)))]!++;
   }
@@ -19,36 +20,36 @@ export function histogram(plane: Plane, top: number, include?: Uint8Array): Uint
 
 /**
  * Otsu's threshold of a histogram (IEEE Trans. Syst. Man Cybern. 1979;9:62): the step edge that parts it into two classes with the
- * largest variance between them, and that variance as a share of the whole (0 to 1).
+ * largest variance between them; `gap` is how far the classes' means lie apart, in steps.
  */
-export function otsu(counts: Uint32Array): { edge: number; separation: number } {
+export function otsu(counts: Uint32Array): { edge: number; gap: number } {
   let total = 0;
   let sum = 0;
-  let squares = 0;
   counts.forEach((count, i) => {
     total += count;
     sum += count * i;
-    squares += count * i * i;
   });
-  const variance = total > 0 ? squares / total - (sum / total) ** 2 : 0;
   let below = 0;
   let sumBelow = 0;
   let best = 0;
   let edge = 0;
+  let gap = 0;
   for (let i = 0; i + 1 < counts.length; i++) {
     below += counts[i] as number;
     sumBelow += i * (counts[i] as number);
     const above = total - below;
     if (below === 0 || above === 0) continue;
-    const between = (((below / total) * above) / total) * (sumBelow / below - (sum - sumBelow) / above) ** 2;
-    if (between > best) [best, edge] = [between, i + 1];
+    const apart = (sum - sumBelow) / above - sumBelow / below;
+    const between = (below / total) * (above / total) * apart ** 2;
+    if (between > best) [best, edge, gap] = [between, i + 1, apart];
   }
-  return { edge, separation: variance > 0 ? best / variance : 0 };
+  return { edge, gap };
 }
 
-/** Otsu's threshold of the densities of what is tissue. */
-export function densityThreshold(density: Plane, tissue: Uint8Array): number {
-  return (otsu(histogram(density, top, tissue)).edge * top) / bins;
+/** Otsu's threshold of the densities of what is tissue; nothing where that parts no stain from another, but noise. */
+export function densityThreshold(density: Plane, tissue: Uint8Array): number | undefined {
+  const { edge, gap } = otsu(histogram(density, tissue));
+  return gap * (top / bins) < leastGap ? undefined : edge * (top / bins);
 }
 
 /**

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { UamError } from '../errors.js';
+import { reason } from '../image/failure.js';
 import { type Polygons, ringArea } from './polygons.js';
 
 export interface WriteGeoJsonOptions {
@@ -111,8 +113,8 @@ function* text(polygons: Polygons, options: WriteGeoJsonOptions, counts: { writt
  */
 export async function writeGeoJson(path: string, polygons: Polygons, options: WriteGeoJsonOptions = {}): Promise<number> {
   check(polygons, options);
-  const partial = `${path}.${process.pid}.part`;
-  const file = createWriteStream(partial);
+  const partial = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+  const file = createWriteStream(partial, { flags: 'wx' });
   const failed = finished(file);
   failed.catch(() => {}); // awaited below
   try {
@@ -133,6 +135,6 @@ export async function writeGeoJson(path: string, polygons: Polygons, options: Wr
   } catch (error) {
     file.destroy();
     await rm(partial, { force: true });
-    throw new UamError('UAM_IO', `${path} cannot be written: ${(error as Error).message}`, { cause: error });
+    throw new UamError('UAM_IO', `${path}: cannot be written: ${reason(error)}`, { cause: error });
   }
 }

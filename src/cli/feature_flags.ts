@@ -19,6 +19,7 @@ export interface FeatureFlags {
   stains?: string;
   standard?: string;
   block?: string;
+  ring?: string;
   logFormat?: string;
   segment?: boolean;
   json?: boolean;
@@ -63,6 +64,7 @@ export function extractOptions(flags: FeatureFlags, parameters: Parameters | und
   const standard = wordFlag('standard', flags.standard, ['pyradiomics', 'ibsi'] as const);
   const stains = wordFlag('stains', flags.stains, ['ruifrok', 'macenko'] as const);
   const blockSize = numberFlag('block', flags.block, 'whole');
+  const ringWidth = numberFlag('ring', flags.ring, 'above 0');
   const features = flags.features === undefined ? parameters?.features : chosenFeatures(flags.features);
   return {
     settings: { ...parameters?.settings, ...(standard && { standard }) },
@@ -71,6 +73,7 @@ export function extractOptions(flags: FeatureFlags, parameters: Parameters | und
     ...(features && { features }),
     ...(stains && { stains }),
     ...(blockSize !== undefined && { blockSize }),
+    ...(ringWidth !== undefined && { ringWidth }),
   };
 }
 

@@ -64,6 +64,7 @@ function addFeatures(program: Command, action: (flags: FeatureFlags) => Promise<
       'classes such as firstorder,glcm, single features such as glcm_Contrast, or all (default: the 102 of PyRadiomics)',
     )
     .option('--mpp <um>', 'micrometres per pixel, in place of what the image says')
+    .option('--ring <um>', 'width of the ring about each nucleus, for ring features (default: 2; in pixels where --mpp is unknown)')
     .option('--stains <method>', 'stain matrix for haematoxylin and eosin: ruifrok or macenko (default: ruifrok)')
     .option('--standard <name>', 'pyradiomics or ibsi, where the two differ (default: pyradiomics)')
     .option('--threads <n>', 'threads of the kernels (default: what the cgroup, the affinity mask and Slurm allow)')

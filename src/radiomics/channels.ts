@@ -2,7 +2,8 @@
 import { mismatch, UamError } from '../errors.js';
 import { channelPlane, greyPlane } from '../image/grey.js';
 import type { Plane, RasterImage } from '../image/image.js';
-import { type StainChoice, stainPlanes } from '../image/stains.js';
+import { type StainChoice, stainPlanesAsync } from '../image/stains.js';
+import type { AsyncOptions } from '../native/call.js';
 import type { Settings } from './settings.js';
 
 /** What can be computed on: grey levels, a colour, or the density of a stain. */
@@ -13,12 +14,17 @@ export type Channel = (typeof CHANNELS)[number];
 export const channelPrefix = (channel: Channel): string => (channel === 'grey' ? '' : `${channel}_`);
 
 /** The chosen channels of an image, each `height * width`. */
-export function channelPlanes(image: RasterImage, channels: readonly Channel[], stains: StainChoice): Map<Channel, Plane> {
+export async function channelPlanes(
+  image: RasterImage,
+  channels: readonly Channel[],
+  stains: StainChoice,
+  call: AsyncOptions,
+): Promise<Map<Channel, Plane>> {
   const stained = channels.filter((channel) => channel === 'haematoxylin' || channel === 'eosin');
   if (stained.length > 0 && image.channels !== 3) {
     throw mismatch('UAM_DATA', `${image.name ?? 'the image'}`, `an RGB image for channel ${stained[0]}`, 'a grey one', 'use channel grey');
   }
-  const densities = stained.length > 0 ? stainPlanes(image, { stains, planes: stained }) : undefined;
+  const densities = stained.length > 0 ? await stainPlanesAsync(image, { stains, planes: stained }, call) : undefined;
   return new Map(
     channels.map((channel) => {
       if (channel === 'grey') return [channel, greyPlane(image)];

@@ -3,8 +3,9 @@ import type { Cells } from '../cells/cells.js';
 import { findCellsAsync } from '../cells/find_cells.js';
 import { UamError } from '../errors.js';
 import type { LabelMask, RasterImage } from '../image/image.js';
+import type { Task } from './class_tasks.js';
 import { checkInputs, type ExtractOptions, type Request, readOptions } from './extract_options.js';
-import { planTasks, type Task } from './extract_tasks.js';
+import { planTasks } from './extract_tasks.js';
 import { formStatus, nanStatus } from './status.js';
 import { FeatureTable } from './table.js';
 import type { FeatureColumn } from './table_columns.js';
@@ -51,31 +52,25 @@ export async function* extractBlocks(
   const request = readOptions(image, options);
   checkInputs(image, mask);
   const call = { signal: request.signal };
-  const cells = chosenCells(await findCellsAsync(mask, call), request, mask);
+  const cells = await findCellsAsync(mask, call);
+  const [first, last] = chosenCells(cells, request, mask);
   const tasks = await planTasks(image, mask, cells, request);
-  let done = 0;
+  let next = first;
   do {
-    const end = Math.min(done + request.blockSize, cells.count);
-    yield await block(cells, tasks, done, end, request);
-    done = end;
-    request.onProgress?.({ done, total: cells.count });
-  } while (done < cells.count);
+    const end = Math.min(next + request.blockSize, last);
+    yield await block(cells, tasks, next, end, request);
+    next = end;
+    request.onProgress?.({ done: next - first, total: last - first });
+  } while (next < last);
 }
 
-/** Every cell, or the one that the setting `label` names. */
-function chosenCells(cells: Cells, { settings }: Request, mask: LabelMask): Cells {
+/** Every cell, or the one that the setting `label` names: its ring and its neighbourhood still know of the others. */
+function chosenCells(cells: Cells, { settings }: Request, mask: LabelMask): [from: number, to: number] {
   const { label } = settings;
-  if (label === null) return cells;
+  if (label === null) return [0, cells.count];
   const at = cells.ids.indexOf(label);
-  if (at < 0) throw new UamError('UAM_DATA', `the mask ${mask.name ?? ''} has no cell ${label}, which the setting label asks for`);
-  return {
-    count: 1,
-    ids: cells.ids.slice(at, at + 1),
-    boxes: cells.boxes.slice(4 * at, 4 * at + 4),
-    areas: cells.areas.slice(at, at + 1),
-    centroids: cells.centroids.slice(2 * at, 2 * at + 2),
-    touchesBorder: cells.touchesBorder.slice(at, at + 1),
-  };
+  if (at < 0) throw new UamError('UAM_DATA', `${mask.name ?? 'the mask'} has no cell ${label}, which the setting label asks for`);
+  return [at, at + 1];
 }
 
 /** The table of the cells `[from, to)`. */
@@ -84,15 +79,13 @@ async function block(cells: Cells, tasks: readonly Task[], from: number, to: num
   const columns: FeatureColumn[] = [];
   for (const task of tasks) {
     const rows = await task.run(from, to, { signal });
+    const data = turned(rows, task);
     task.columns.forEach((column, at) => {
-      const data = new Float64Array(to - from);
-      const place = task.places[at] as number;
-      for (let row = 0; row < data.length; row++) data[row] = rows[row * task.width + place] as number;
-      columns.push({ ...column, data });
+      columns.push({ ...column, data: data[at] as Float64Array });
     });
-    if (task.decidesStatus) {
+    for (const { start, width, lacks } of task.decidesStatus ?? []) {
       for (let row = 0; row < status.length; row++) {
-        if (allNaN(rows, row * task.width, task.width)) status[row] = nanStatus(status[row] as number, task.decidesStatus === 'values');
+        if (allNaN(rows, row * task.width + start, width)) status[row] = nanStatus(status[row] as number, lacks === 'values');
       }
     }
   }
@@ -103,6 +96,16 @@ async function block(cells: Cells, tasks: readonly Task[], from: number, to: num
     status,
     columns,
   });
+}
+
+/** The columns of a task's rows. Row by row, as a row is far shorter than the columns are: it stays in the cache. */
+function turned(rows: Float64Array, { places, width }: Task): Float64Array[] {
+  const count = rows.length / width;
+  const columns = places.map(() => new Float64Array(count));
+  for (let row = 0; row < count; row++) {
+    for (let at = 0; at < places.length; at++) (columns[at] as Float64Array)[row] = rows[row * width + (places[at] as number)] as number;
+  }
+  return columns;
 }
 
 function allNaN(rows: Float64Array, start: number, width: number): boolean {

@@ -63,28 +63,38 @@ export function readOptions(image: RasterImage, options: ExtractOptions): Reques
       throw new UamError('UAM_ARGUMENT', `extract: there is no option '${name}'; the options are ${OPTIONS.join(', ')}`);
     }
   }
-  const { blockSize = 4096, ringWidth = 2, channels = ['grey'], imageTypes = { Original: {} }, stains = 'ruifrok' } = options;
+  const { blockSize = 4096, ringWidth = 2, channels = ['grey'], imageTypes = { Original: {} }, stains = 'ruifrok', onProgress } = options;
   if (!Number.isSafeInteger(blockSize) || blockSize < 1) throw refuse('blockSize', 'a whole number of at least 1', blockSize);
   if (!(typeof ringWidth === 'number' && ringWidth > 0 && ringWidth < Infinity)) throw refuse('ringWidth', 'a number above 0', ringWidth);
+  if (onProgress !== undefined && typeof onProgress !== 'function') throw refuse('onProgress', 'a function', onProgress);
+  if (!Array.isArray(channels) || channels.length === 0) throw refuse('channels', "a list such as ['grey']", JSON.stringify(channels));
+  if (Object.keys(imageTypes).length === 0) throw refuse('imageTypes', 'at least one image type, such as { Original: {} }', '{}');
   const settings = completeSettings(options.settings);
   const choice = chosen(options.features ?? ['default']);
   checkChoice(choice);
   derivedImageNames(imageTypes); // refuses what it does not know
-  const given = settings.spacing ?? image.mpp;
+  const given = settings.spacing ?? checkMpp(image);
   return {
     ...{ settings, choice, imageTypes, stains, ringWidth, blockSize },
     channels: checkChannels(channels),
     spacing: given ? [given[0], given[1]] : [1, 1],
     physical: given !== undefined,
     signal: options.signal,
-    onProgress: options.onProgress,
+    onProgress,
   };
+}
+
+/** The size of a pixel where the image knows it. */
+function checkMpp({ mpp, name = 'the image' }: RasterImage): RasterImage['mpp'] {
+  if (mpp === undefined || (Array.isArray(mpp) && mpp.length === 2 && mpp.every((size) => size > 0 && size < Infinity))) return mpp;
+  throw mismatch('UAM_ARGUMENT', `extract: mpp of ${name}`, 'two numbers above 0 (x, y), or absent', JSON.stringify(mpp));
 }
 
 const refuse = (name: string, expected: string, received: unknown): UamError =>
   mismatch('UAM_ARGUMENT', `extract: ${name}`, expected, String(received));
 
 function chosen(features: NonNullable<ExtractOptions['features']>): FeatureChoice {
+  if (typeof features !== 'object' || features === null) throw refuse('features', "a list such as ['default']", features);
   const choice: FeatureChoice = Array.isArray(features) ? chooseFeatures(features) : (features as FeatureChoice);
   if (Object.keys(choice).length === 0) throw refuse('features', 'at least one class or feature', 'none');
   return choice;
@@ -104,6 +114,9 @@ export function checkInputs(image: RasterImage, mask: LabelMask): void {
     if (!Number.isSafeInteger(width) || !Number.isSafeInteger(height) || width < 0 || height < 0) {
       throw mismatch('UAM_ARGUMENT', `extract: width and height of the ${what}`, 'whole numbers', `${width} x ${height}`);
     }
+  }
+  if (image.channels !== 1 && image.channels !== 3) {
+    throw mismatch('UAM_ARGUMENT', `extract: channels of ${image.name ?? 'the image'}`, '1 (grey) or 3 (RGB)', `${image.channels}`);
   }
   if (image.width !== mask.width || image.height !== mask.height) {
     throw mismatch(

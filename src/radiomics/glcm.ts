@@ -15,9 +15,9 @@ const features: readonly FeatureDefinition[] = [
   { name: 'DifferenceAverage', unit: '1', definition: 'mean of |i - j|' },
   { name: 'DifferenceEntropy', unit: 'bits', definition: 'entropy of |i - j|' },
   { name: 'DifferenceVariance', unit: '1', definition: 'variance of |i - j|' },
-  { name: 'Dissimilarity', unit: '1', definition: 'DifferenceAverage', deprecated: true },
-  { name: 'Homogeneity1', unit: '1', definition: 'Id', deprecated: true },
-  { name: 'Homogeneity2', unit: '1', definition: 'Idm', deprecated: true },
+  { name: 'Dissimilarity', unit: '1', definition: 'equals DifferenceAverage', deprecated: true },
+  { name: 'Homogeneity1', unit: '1', definition: 'equals Id', deprecated: true },
+  { name: 'Homogeneity2', unit: '1', definition: 'equals Idm', deprecated: true },
   { name: 'Id', unit: '1', definition: 'inverse difference: sum p / (1 + |i - j|)' },
   { name: 'Idm', unit: '1', definition: 'inverse difference moment: sum p / (1 + (i - j)^2)' },
   { name: 'Idmn', unit: '1', definition: 'sum p / (1 + (i - j)^2 / Ng^2), Ng the highest level present' },
@@ -37,7 +37,7 @@ const features: readonly FeatureDefinition[] = [
   { name: 'SumAverage', unit: '1', definition: 'mean of i + j' },
   { name: 'SumEntropy', unit: 'bits', definition: 'entropy of i + j' },
   { name: 'SumSquares', unit: '1', definition: 'sum (i - ux)^2 p' },
-  { name: 'SumVariance', unit: '1', definition: 'ClusterTendency', deprecated: true },
+  { name: 'SumVariance', unit: '1', definition: 'equals ClusterTendency', deprecated: true },
 ];
 
 interface Params extends RoiInput {
@@ -81,12 +81,15 @@ function maximalCorrelation(p: Matrix): number {
 function describe(matrix: Matrix, grey: readonly number[]): number[] {
   const sum = total(matrix);
   const highest = grey[grey.length - 1] as number;
-  const entries = matrix.flatMap((row, a) => row.map((count, b) => ({ i: grey[a] as number, j: grey[b] as number, a, b, p: count / sum })));
+  const entries = matrix.flatMap((row, a) =>
+    row.map((count, b) => ({ i: grey[a] as number, j: grey[b] as number, a, b, count, p: count / sum })),
+  );
   const over = (f: (entry: (typeof entries)[number]) => number) => entries.reduce((acc, entry) => acc + f(entry), 0);
-  const distribution = (key: (entry: (typeof entries)[number]) => number) => {
-    const shares = new Map<number, number>();
-    for (const entry of entries) shares.set(key(entry), (shares.get(key(entry)) ?? 0) + entry.p);
-    return [...shares].sort(([k], [l]) => k - l);
+  // Counts are summed and divided last, so that what holds every pair has the share 1 and no spread, also where weights are no integers.
+  const distribution = (key: (entry: (typeof entries)[number]) => number): [number, number][] => {
+    const counts = new Map<number, number>();
+    for (const entry of entries) counts.set(key(entry), (counts.get(key(entry)) ?? 0) + entry.count);
+    return [...counts].sort(([k], [l]) => k - l).map(([k, count]) => [k, count / sum]);
   };
   const mean = (shares: [number, number][], f: (k: number) => number) => shares.reduce((acc, [k, p]) => acc + f(k) * p, 0);
   const px = distribution(({ i }) => i);

@@ -1,8 +1,8 @@
 // Where each cell stands among the others: computed once for all cells, then handed out block by block.
 import type { Cells } from '../cells/cells.js';
 import type { RasterImage } from '../image/image.js';
+import type { Task } from './class_tasks.js';
 import { chosenColumns, type Request } from './extract_options.js';
-import type { Task } from './extract_tasks.js';
 import { MAIN_SHAPES, MAIN_TEXTURES } from './main_features.js';
 import { type AveragedFeature, neighbourhood, neighbourhoodFeatures } from './neighbourhood.js';
 

@@ -1,8 +1,8 @@
 // The ring about each nucleus: first-order and GLCM features of it, and how the nucleus differs from it.
 import type { Cells } from '../cells/cells.js';
 import type { LabelMask } from '../image/image.js';
+import { type ColumnHead, type Task, type TexturePlane, textureTasks } from './class_tasks.js';
 import { chosenColumns, type Request } from './extract_options.js';
-import { type ColumnHead, type Task, type TexturePlane, textureTasks } from './extract_tasks.js';
 import { RING_CLASSES, RING_DIFFERENCES, ringMaskAsync } from './ring.js';
 import { type RoiMask, roiMask } from './roi.js';
 

@@ -158,15 +158,20 @@ function resegmented<T extends { value: number }>(input: RoiInput, pixels: T[]):
   let { low, high } = input;
   const values = pixels.map(({ value }) => value);
   if (input.resegment === 0) return pixels;
+  const limits = (shift: number, unit: number) => {
+    // a range without an end stays so, whatever the unit
+    low = Number.isFinite(low) ? shift + low * unit : low;
+    high = Number.isFinite(high) ? shift + high * unit : high;
+  };
   if (input.resegment === 2) {
-    const maximum = values.reduce((a, b) => Math.max(a, b));
-    low *= maximum;
-    high *= maximum;
+    limits(
+      0,
+      values.reduce((a, b) => Math.max(a, b)),
+    );
   } else if (input.resegment === 3) {
     const mean = values.reduce((a, b) => a + b, 0) / values.length;
     const deviation = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length);
-    low = mean + low * deviation;
-    high = mean + high * deviation;
+    limits(mean, deviation);
   }
   return pixels.filter(({ value }) => value >= low && value <= high);
 }

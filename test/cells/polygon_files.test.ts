@@ -77,6 +77,14 @@ t.test('QuPath GeoJSON: collections, lists, single features, bare geometries, gz
   t.equal((await readPolygons(await file('none2.json', { type: 'FeatureCollection', features: [] }))).polygons.count, 0);
 });
 
+t.test('NaN and infinities, which are no JSON, but written by QuPath and Python', async (t) => {
+  const text = JSON.stringify(qupath).replace('31.2', 'NaN,"NaN \\\\" : -Infinity, "b": [Infinity,1]');
+  t.same((await readPolygons(await file('nan.geojson', text))).classes, ['Tumor', 'Stroma', 'Immune: CD3']);
+  const nuclei = '{"mag": NaN, "nuc": {"3": {"contour": [[1,1],[2,2]], "type_prob": NaN, "type": 1}}}';
+  t.same([...(await readPolygons(await file('nan.json', nuclei))).ids], [3]);
+  await t.rejects(readPolygons(await file('nan2.json', nuclei.replace('[2,2]', '[NaN,2]'))), { code: 'UAM_FORMAT', message: /position 2/ });
+});
+
 t.test('what is odd but usable is told once', async (t) => {
   const cells = ['cell', 'annotation', 'cell', 'root'].map((objectType, i) => ({
     type: 'Feature',

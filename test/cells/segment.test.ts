@@ -79,6 +79,7 @@ t.test('sizes in um, unknown pixel sizes, and nothing to segment', async (t) => 
   t.equal((await segmentNuclei(image, { mpp: 5 })).mpp, 5);
   const glass = { ...image, data: new Uint8Array(128 * 128 * 3).fill(245) };
   t.match(await segmentNuclei(glass), { count: 0, warnings: [{ code: 'no_tissue' }] });
+  t.match(await segmentNuclei(painted(128, 128, [])), { count: 0, warnings: [{ code: 'no_nuclei' }] });
   for (const value of [0, 120]) t.equal((await segmentNuclei({ ...image, data: new Uint8Array(128 * 128 * 3).fill(value) })).count, 0);
   t.equal((await segmentNuclei({ ...image, width: 0, height: 0, data: new Uint8Array(0) })).count, 0);
   for (const [width, height] of [
@@ -103,9 +104,9 @@ t.test("Otsu's threshold", async (t) => {
   const counts = new Uint32Array(512);
   counts.set([5, 9, 5], 100);
   counts.set([2, 4, 2], 300);
-  const { edge, separation } = otsu(counts);
-  t.ok(edge > 102 && edge <= 300 && separation > 0.99);
-  t.same(otsu(new Uint32Array(512)), { edge: 0, separation: 0 });
+  const { edge, gap } = otsu(counts);
+  t.ok(edge > 102 && edge <= 300 && gap === 200);
+  t.same(otsu(new Uint32Array(512)), { edge: 0, gap: 0 });
 });
 
 /** Matches at an IoU above one half. */

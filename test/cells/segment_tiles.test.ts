@@ -1,6 +1,10 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { findCells, type RegionSource, type SegmentTilesOptions, segmentNuclei, segmentTiles } from '../../src/cells/index.js';
 import type { RasterImage } from '../../src/image/image.js';
+import { openImage } from '../../src/image/open_image.js';
+import { packageRoot } from '../../src/native/load.js';
 
 /** A slide of round nuclei, some of which touch; mpp 0.5. */
 function slide(width: number, height: number): RasterImage {
@@ -22,7 +26,7 @@ function slide(width: number, height: number): RasterImage {
 function sourceOf(image: RasterImage): RegionSource {
   return {
     ...image,
-    read(x0, y0, width, height) {
+    read({ x: x0, y: y0, width, height }) {
       const data = new Uint8Array(width * height * 3);
       for (let y = 0; y < height; y++) {
         const from = ((y0 + y) * image.width + x0) * 3;
@@ -75,6 +79,21 @@ t.test('the threshold and the stains come from the whole slide', async (t) => {
   }
 });
 
+const svs = join(packageRoot(), '..', 'shared', 'data', 'wsi', 'CMU-1-Small-Region.svs');
+t.test('a slide, as openImage reads it', { skip: !existsSync(svs) && `no file ${svs}` }, async (t) => {
+  const image = await openImage(svs);
+  let [count, parts] = [0, 0];
+  for await (const tile of segmentTiles(image, { tile: 1024 })) {
+    count += tile.count;
+    parts++;
+    t.equal(tile.image.width, tile.mask.width);
+  }
+  const whole = await segmentNuclei(await image.read());
+  await image.close();
+  t.equal(parts, 9);
+  t.ok(whole.count > 2000 && Math.abs(count / whole.count - 1) < 0.1, `${count} nuclei in parts, ${whole.count} in the whole`);
+});
+
 t.test('glass, unknown pixel sizes, and wrong arguments', async (t) => {
   const image = slide(60, 40);
   const all = async (source: RegionSource, options: SegmentTilesOptions = {}, signal?: AbortSignal) => {
@@ -94,6 +113,6 @@ t.test('glass, unknown pixel sizes, and wrong arguments', async (t) => {
   );
   await t.rejects(all(sourceOf(image), { tile: 1.5 }), { code: 'UAM_ARGUMENT' });
   await t.rejects(all({ ...sourceOf(image), width: 0 }), { code: 'UAM_ARGUMENT' });
-  await t.rejects(all({ ...sourceOf(image), read: () => image }, { tile: 32 }), { code: 'UAM_ARGUMENT', message: /read\(/ });
+  await t.rejects(all({ ...sourceOf(image), read: () => image }, { tile: 32 }), { code: 'UAM_ARGUMENT', message: /read must give/ });
   await t.rejects(all(sourceOf(image), {}, AbortSignal.abort()), { code: 'UAM_ABORTED' });
 });

@@ -118,5 +118,5 @@ t.test('what cannot be written is said, and leaves nothing behind', async (t) =>
   await t.rejects(writeGeoJson(join(folder, 'none', 'x.geojson'), polygons), { code: 'UAM_IO', message: /none/ });
   await t.rejects(writeGeoJson(folder, polygons), { code: 'UAM_IO' });
   await t.rejects(writeGeoJson(path, polygons, { classes: [] }), { code: 'UAM_SHAPE', message: /classes/ });
-  t.notOk(readdirSync(folder).some((name) => name.endsWith('.part')));
+  t.notOk(readdirSync(folder).some((name) => name.endsWith('.tmp')));
 });

@@ -3,6 +3,8 @@
 // by name, as not applicable.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { packageRoot } from '../../src/native/load.js';
 import type { Settings } from '../../src/radiomics/settings.js';
 import { oneRegion, runClass } from './radiomics_vectors.js';
 
@@ -10,6 +12,13 @@ interface Reference {
   tag: string;
   aggregation: string | null;
   value: number | null;
+}
+
+export interface IbsiPhantom {
+  /** Grey levels: slices of rows. */
+  image: number[][][];
+  mask: number[][][];
+  features: Reference[];
 }
 
 export interface IbsiResult {
@@ -140,16 +149,25 @@ const AGGREGATIONS: Readonly<Record<string, Partial<Settings>>> = {
 };
 
 /** Whether a value speaks of planes; the others need a volume. */
-const isPlanar = ({ aggregation }: Reference): boolean => aggregation === null || aggregation.startsWith('2D');
+export const isPlanar = ({ aggregation }: Reference): boolean => aggregation === null || aggregation.startsWith('2D');
 
 const rounded = (value: number): number => Number(value.toPrecision(3));
 
 export const isIbsiFolder = (folder: string): boolean => existsSync(join(folder, 'phantom.json'));
 
-/** Every value of the digital phantom: what computes it, and whether it agrees to three digits. */
-export function runIbsi(folder: string): IbsiResult[] {
+/** The phantom of a folder. */
+export function ibsiFolder(folder: string): IbsiPhantom {
   const { image, mask } = JSON.parse(readFileSync(join(folder, 'phantom.json'), 'utf8'));
-  const { features } = JSON.parse(readFileSync(join(folder, 'reference_digital_phantom.json'), 'utf8')) as { features: Reference[] };
+  const { features } = JSON.parse(readFileSync(join(folder, 'reference_digital_phantom.json'), 'utf8'));
+  return { image, mask, features };
+}
+
+/** The phantom that the repository carries. */
+export const ibsiFixture = (): IbsiPhantom =>
+  JSON.parse(gunzipSync(readFileSync(join(packageRoot(), 'test/fixtures/ibsi.json.gz'))).toString());
+
+/** Every value of the digital phantom: what computes it, and whether it agrees to three digits. */
+export function runIbsi({ image, mask, features }: IbsiPhantom): IbsiResult[] {
   return features.map((reference): IbsiResult => {
     const { tag, value: expected } = reference;
     const ending = Object.keys(AGGREGATIONS).find((end) => tag.endsWith(end)) ?? '';
@@ -162,7 +180,7 @@ export function runIbsi(folder: string): IbsiResult[] {
     const slices: { image: number[][]; mask: number[][] }[] =
       name === 'firstorder'
         ? [{ image: image.flat(), mask: mask.flat() }]
-        : image.map((slice: number[][], z: number) => ({ image: slice, mask: mask[z] }));
+        : image.map((slice, z) => ({ image: slice, mask: mask[z] as number[][] }));
     const values = slices.map((slice) => {
       const regions = oneRegion(slice.mask.flat(), [slice.mask.length, (slice.mask[0] as number[]).length]);
       const { names: columns, rows } = runClass(name, regions, Float64Array.from(slice.image.flat()), settings);

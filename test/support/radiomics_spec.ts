@@ -55,7 +55,8 @@ export const anySettings: fc.Arbitrary<Partial<Settings>> = fc.record(
     weightingNorm: fc.constantFrom(null, 'manhattan', 'euclidean', 'infinity', 'no_weighting'),
     gldm_a: fc.constantFrom(0, 1, 2.5),
     spacing: fc.constantFrom<[number, number]>([1, 1], [0.25, 0.5]),
-    resegmentRange: fc.constantFrom(null, [20, 200]),
+    resegmentRange: fc.constantFrom(null, [20, 200], [0.2], [-1, 1]),
+    resegmentMode: fc.constantFrom('absolute', 'relative', 'sigma'),
     standard: fc.constantFrom('pyradiomics', 'ibsi'),
   },
   { requiredKeys: [] },
@@ -74,13 +75,18 @@ function onReference<T>(run: () => T): T {
   }
 }
 
+/** What may be left where large terms cancel: ClusterShade is a sum of third powers of either sign. */
+function cancelled(feature: string, { names, rows }: ReturnType<typeof runClass>): number {
+  return feature === 'ClusterShade' ? 1e-14 * (rows[names.indexOf('ClusterProminence')] as number) ** 0.75 : 0;
+}
+
 /** Names of the columns that differ between the native kernel and its definition. */
 export function differences(name: string, regions: RoiMask, plane: Plane, settings: Partial<Settings>, loose: readonly string[]): string[] {
   const native = runClass(name, regions, plane, settings);
   const plain = onReference(() => runClass(name, regions, plane, settings));
   return native.names.flatMap((feature, k) => {
     const [a, b] = [native.rows[k] as number, plain.rows[k] as number];
-    const same = alike(a, b) || (loose.includes(feature) && Math.abs(a - b) <= 2e-6);
+    const same = alike(a, b) || Math.abs(a - b) <= (loose.includes(feature) ? 2e-6 : 0) + cancelled(feature, native);
     return same ? [] : [`${feature}: native ${a}, definition ${b}`];
   });
 }

@@ -1,7 +1,7 @@
 // npm run vectors -- <folder> [--backend reference|cpu|cuda] [--op name]   (in radiomics folders, --op names a class)
 import { parseArgs } from 'node:util';
 import { type Backend, setBackend } from '../../src/index.js';
-import { isIbsiFolder, runIbsi } from './ibsi_vectors.js';
+import { ibsiFolder, isIbsiFolder, runIbsi } from './ibsi_vectors.js';
 import {
   type ClassResult,
   composedCases,
@@ -45,7 +45,7 @@ async function radiomics(folder: string, onlyClass: string | undefined, verbose:
 
 /** The phantom: what agrees, what does not, and what is not applicable, by name. */
 function ibsi(folder: string, verbose: boolean): number {
-  const results = runIbsi(folder);
+  const results = runIbsi(ibsiFolder(folder));
   const compared = results.filter(({ feature }) => feature !== undefined);
   const bad = compared.filter(({ passed }) => !passed);
   for (const { tag, feature, expected, received, passed } of verbose ? compared : bad)
