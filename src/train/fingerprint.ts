@@ -10,7 +10,7 @@ const BLOCK = 4 << 20;
 export async function fingerprintOf(settings: unknown, packs: readonly (PackedCells | undefined)[], pace: Pace): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify(settings));
   for (const packed of packs) {
-    hash.update(JSON.stringify(packed && [packed.cells, packed.width]));
+    hash.update(JSON.stringify(packed ? [packed.cells, packed.width] : null));
     if (!packed) continue;
     const { values, missing, positions, tiles, labelStarts, labels, unmatched } = packed;
     for (const array of [values, missing, positions, tiles, labelStarts, labels, unmatched]) {

@@ -32,7 +32,8 @@ export async function runOffThread(task: Task, { signal, onProgress }: FitCall =
   const file = fileURLToPath(new URL('../train/worker.js', here));
   if (!existsSync(file)) return runTask(task, { signal, onProgress });
   const workerData: ThreadTask = { task, backend: currentBackend() };
-  const worker = new Worker(file, { workerData });
+  // The thread runs a file of this package: what the process was started with (`--input-type`, loaders) is not for it.
+  const worker = new Worker(file, { workerData, execArgv: [] });
   const abort = () => worker.postMessage('abort');
   signal?.addEventListener('abort', abort, { once: true });
   try {

@@ -139,7 +139,7 @@ export class TrainingState {
     }
     const { adamStep, ...rest } = position;
     this.moments.step = adamStep;
-    this.position = rest;
+    this.position = { ...this.position, ...rest }; // keys in the order of a run without a break: so are the bytes of its next file
   }
 
   dispose(): void {
