@@ -83,11 +83,11 @@ class Squares {
   }
 }
 
-/** The points of a tile within a radius of each, at most `most` of them: the nearest, ties by rank. */
+/** Finds whom the points of a tile see: those within a radius, at most `most` of them: the nearest, ties by rank. */
 class Search {
-  readonly #found: Int32Array;
-  readonly #keptIndex: Int32Array;
-  readonly #keptSquare: Float64Array;
+  readonly #candidates: Int32Array;
+  readonly #indices: Int32Array;
+  readonly #squares: Float64Array;
 
   constructor(
     readonly points: Float64Array,
@@ -96,37 +96,71 @@ class Search {
     readonly most: number,
     tileSize: number,
   ) {
-    this.#found = new Int32Array(tileSize);
-    this.#keptIndex = new Int32Array(most + 1);
-    this.#keptSquare = new Float64Array(most + 1);
-  }
-
-  #nearer(square: number, index: number, than: number): boolean {
-    const other = this.#keptSquare[than] as number;
-    return square < other || (square === other && (this.ranks[index] as number) < (this.ranks[this.#keptIndex[than] as number] as number));
+    this.#candidates = new Int32Array(tileSize);
+    this.#indices = new Int32Array(tileSize);
+    this.#squares = new Float64Array(tileSize);
   }
 
   collect(i: number, squares: Squares, edges: Edges): void {
     const { points, radius, most } = this;
-    const candidates = squares.around(i, this.#found);
+    const count = squares.around(i, this.#candidates);
+    const [x, y, limit] = [points[2 * i] as number, points[2 * i + 1] as number, radius * radius];
     let kept = 0;
-    for (let c = 0; c < candidates; c++) {
-      const j = this.#found[c] as number;
-      const dx = (points[2 * j] as number) - (points[2 * i] as number);
-      const dy = (points[2 * j + 1] as number) - (points[2 * i + 1] as number);
+    for (let c = 0; c < count; c++) {
+      const j = this.#candidates[c] as number;
+      const dx = (points[2 * j] as number) - x;
+      const dy = (points[2 * j + 1] as number) - y;
       const square = dx * dx + dy * dy;
-      if (j === i || !(square <= radius * radius) || (kept === most && !this.#nearer(square, j, kept - 1))) continue;
-      let at = Math.min(kept, most - 1);
-      if (kept < most) kept++;
-      for (; at > 0 && this.#nearer(square, j, at - 1); at--) {
-        this.#keptSquare[at] = this.#keptSquare[at - 1] as number;
-        this.#keptIndex[at] = this.#keptIndex[at - 1] as number;
+      if (square <= limit && j !== i) {
+        this.#indices[kept] = j;
+        this.#squares[kept++] = square;
       }
-      this.#keptSquare[at] = square;
-      this.#keptIndex[at] = j;
     }
+    if (kept > most) this.#selectNearest(kept);
     edges.push(i, 0);
-    for (let k = 0; k < kept; k++) edges.push(this.#keptIndex[k] as number, Math.sqrt(this.#keptSquare[k] as number));
+    for (let k = 0; k < Math.min(kept, most); k++) edges.push(this.#indices[k] as number, Math.sqrt(this.#squares[k] as number));
+  }
+
+  /** Brings the `most` nearest of the first `count` to the front, in no particular order (Hoare 1961). */
+  #selectNearest(count: number): void {
+    let first = 0;
+    let last = count - 1;
+    while (first < last) {
+      const pivot = (first + last) >> 1;
+      const [square, rank] = [this.#squares[pivot] as number, this.#rank(pivot)];
+      let left = first;
+      let right = last;
+      while (left <= right) {
+        while (this.#before(left, square, rank)) left++;
+        while (this.#after(right, square, rank)) right--;
+        if (left <= right) this.#exchange(left++, right--);
+      }
+      if (this.most <= right) last = right;
+      else if (this.most >= left) first = left;
+      else return;
+    }
+  }
+
+  #rank(k: number): number {
+    return this.ranks[this.#indices[k] as number] as number;
+  }
+
+  #before(k: number, square: number, rank: number): boolean {
+    const own = this.#squares[k] as number;
+    return own < square || (own === square && this.#rank(k) < rank);
+  }
+
+  #after(k: number, square: number, rank: number): boolean {
+    const own = this.#squares[k] as number;
+    return own > square || (own === square && this.#rank(k) > rank);
+  }
+
+  #exchange(a: number, b: number): void {
+    const [index, square] = [this.#indices[a] as number, this.#squares[a] as number];
+    this.#indices[a] = this.#indices[b] as number;
+    this.#squares[a] = this.#squares[b] as number;
+    this.#indices[b] = index;
+    this.#squares[b] = square;
   }
 }
 
@@ -140,7 +174,8 @@ export interface NearOptions {
 }
 
 /**
- * Whom each cell sees in its own tile: itself first, then the others within the radius by rising distance, ties by rank.
+ * Whom each cell sees in its own tile: itself, and the others within the radius, the nearest where there are too many. The order within
+ * a list follows from the points of the tile alone.
  *
  * @param points `[n, 2]`, finite
  * @param tiles where tiles begin and end, `[tiles + 1]`

@@ -50,7 +50,7 @@ function quantile(sorted: Float64Array, share: number): number {
   return below === above ? below : below + (at - low) * (above - below);
 }
 
-/** Finite values, none of which is beyond what float32 holds, rising. */
+/** The finite values, rising. */
 const known = (data: ArrayLike<number>) => Float64Array.from(data).filter(isKnown).sort();
 const isKnown = (value: number) => Number.isFinite(value);
 

@@ -72,7 +72,7 @@ export class AmambaLayer extends Layer {
     const gate = this.#gate(u, m, a);
     if (gate.shape.at(-1) === u.shape.at(-1)) return { mixed: add(mul(gate, a), mul(sub(1, gate), m)), gate };
     const heads = gate.shape.at(-1) as number;
-    const inHeads = (t: Tensor) => reshape(t, [t.shape[0] as number, heads, -1]);
+    const inHeads = (t: Tensor) => reshape(t, [t.shape[0] as number, heads, this.#config.width / heads]);
     const g = reshape(gate, [...gate.shape, 1]);
     return { mixed: reshape(add(mul(g, inHeads(a)), mul(sub(1, g), inHeads(m))), u.shape), gate };
   }

@@ -4,16 +4,17 @@ import { join } from 'node:path';
 import t from 'tap';
 import { CellClassifier, type ClassifierOptions, classifierConfig } from '../../src/heads/cell_classifier.js';
 import { loadClassifier, readModelFile, saveClassifier } from '../../src/heads/model_file.js';
-import { adamwState, adamwStep, backward, crossEntropy, memory, noGrad, scope, Tensor } from '../../src/index.js';
+import { adamwState, adamwStep, backward, crossEntropy, grad, memory, noGrad, scope, Tensor } from '../../src/index.js';
 import { readCheckpoint, writeCheckpoint } from '../../src/nn/checkpoint.js';
 import { cellBatch } from '../../src/tokens/cell_batch.js';
 import { applyScaling, fitScaling } from '../../src/tokens/scaling.js';
 import { TOKENISERS } from '../../src/tokens/tokens_config.js';
 import { ARCHITECTURES } from '../../src/uam/config.js';
+import { onBackend } from '../support/backends.js';
 import { rejectsWith } from '../support/expect.js';
-import { TINY } from '../support/models.js';
+import { doubled, moved, TINY } from '../support/models.js';
 import { relativeError, sameBits } from '../support/near.js';
-import { uniform } from '../support/random.js';
+import { randomTensor, uniform } from '../support/random.js';
 
 const CELLS = 20;
 const next = uniform(11);
@@ -100,6 +101,67 @@ t.test('20 cells are learned by heart, in memory that does not grow', async (t) 
     });
     t.equal(right.length, CELLS, `${kind}: from a loss of ${losses[0]?.toFixed(2)} to ${losses.at(-1)?.toFixed(3)}`);
     model.dispose();
+  }
+});
+
+t.test('finite differences through tokens, neighbours, backbone and head', async (t) => {
+  onBackend({ name: 'reference', backend: 'reference' }, 1, () => {
+    for (const kind of TOKENISERS) {
+      const options: Partial<ClassifierOptions> = { tokens: { kind, radius: 60, neighbours: 4 }, backbone: { depth: 2 } };
+      const model = moved(classifier(options)).cast('float64');
+      const rows = Int32Array.of(0, 5, 7, 12, 14);
+      const places = Float64Array.from(rows, (_, i) => 7 * i * i).map((value, i) => value % (31 + i));
+      const arrangement = model.arrange(Float64Array.from([...places, ...places].slice(0, 10)), Int32Array.of(0, 3, 5));
+      const picked = cellBatch(scaled, rows, arrangement);
+      const marks = Tensor.from(
+        Uint8Array.from({ length: 30 }, (_, i) => (i % 7 === 3 ? 1 : 0)),
+        [5, 6],
+      );
+      const batch = { ...picked, features: doubled(picked.features), missing: marks };
+      const wanted = Tensor.from(Int32Array.of(0, 1, 2, 1, 0));
+      const loss = () => crossEntropy(model.forward(batch).logits, wanted);
+      const named = model.namedParameters();
+      const gradients = scope(() =>
+        grad(
+          loss(),
+          named.map(([, tensor]) => tensor),
+        ).map(({ data }) => data.slice()),
+      );
+      named.forEach(([name, tensor], i) => {
+        const direction = randomTensor(tensor.shape, 50 + i).data;
+        const start = tensor.data.slice();
+        const at = (scale: number) => {
+          start.forEach((value, j) => {
+            tensor.data[j] = value + scale * (direction[j] as number);
+          });
+          return scope(() => noGrad(() => loss().item()));
+        };
+        const measured = (at(1e-5) - at(-1e-5)) / 2e-5;
+        at(0);
+        const terms = Array.from(direction, (value, j) => value * (gradients[i]?.[j] as number));
+        const claimed = terms.reduce((a, b) => a + b, 0);
+        const size = terms.reduce((a, b) => a + Math.abs(b), 0);
+        const error = Math.abs(measured - claimed) / Math.max(size, 1e-3);
+        if (!(error < 1e-6)) t.fail(`${kind} ${name}: ${measured} measured, ${claimed} claimed`);
+      });
+      t.equal(named.filter(([name]) => name.endsWith('distance_beta')).length, kind === 'cell' ? 2 : 0, kind);
+      model.dispose();
+    }
+  });
+});
+
+t.test('a batch of no cells', async (t) => {
+  for (const kind of TOKENISERS) {
+    for (const architecture of ['amamba', 'amamba-moe'] as const) {
+      const model = classifier({ tokens: { kind }, backbone: { architecture } });
+      const empty = cellBatch(scaled, new Int32Array(0), model.arrange(new Float64Array(0)));
+      t.same(
+        noGrad(() => model.forward(empty).logits.shape),
+        [0, 3],
+        `${kind} ${architecture}`,
+      );
+      model.dispose();
+    }
   }
 });
 
