@@ -34,6 +34,7 @@ check(`unpacked, without prebuilds, it takes ${(bytes / 1e6).toFixed(2)} MB, les
 const wanted = [
   /^dist\/(esm|cjs)\/.*\.(js|d\.ts)$/,
   /^dist\/cjs\/package\.json$/,
+  /^docs\/\w+\.md$/,
   /^(native|cuda)\/.*\.(h|cuh|cpp|cu|def|cjs)$/,
   /^prebuilds\/[a-z0-9-]+\/uam_native\.node$/,
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|binding\.gyp|CMakeLists\.txt)$/,

@@ -4,7 +4,7 @@ import { findCellsAsync } from '../cells/find_cells.js';
 import { UamError } from '../errors.js';
 import type { LabelMask, RasterImage } from '../image/image.js';
 import type { Task } from './class_tasks.js';
-import { checkInputs, type ExtractOptions, type Request, readOptions } from './extract_options.js';
+import { checkInputs, type ExtractOptions, type LabelInput, type Request, readOptions } from './extract_options.js';
 import { planTasks } from './extract_tasks.js';
 import { formStatus, nanStatus } from './status.js';
 import { FeatureTable } from './table.js';
@@ -17,7 +17,7 @@ import type { FeatureColumn } from './table_columns.js';
  * its `status` says why. Results do not depend on the number of threads or the block size.
  *
  * @param image pixels, RGB or one channel; `mpp`, its micrometres per pixel, scales lengths and areas
- * @param mask a label image of the same size
+ * @param mask a label image of the same size, as uint32, int32 (none negative), uint16 or uint8
  * @param options see `ExtractOptions`
  * @returns a row per cell
  * @throws UamError `UAM_SHAPE` where image and mask differ in size, `UAM_ARGUMENT` for an unknown option, setting, channel or feature,
@@ -28,7 +28,7 @@ import type { FeatureColumn } from './table_columns.js';
  * const table = await radiomics.extract(image, mask, { settings: { binWidth: 10 } });
  * console.log(table.ids, table.column('firstorder_Mean').data); // 7 and 9; 87.5 and 135
  */
-export async function extract(image: RasterImage, mask: LabelMask, options: ExtractOptions = {}): Promise<FeatureTable> {
+export async function extract(image: RasterImage, mask: LabelInput, options: ExtractOptions = {}): Promise<FeatureTable> {
   const blocks: FeatureTable[] = [];
   for await (const block of extractBlocks(image, mask, options)) blocks.push(block);
   return FeatureTable.concat(blocks);
@@ -46,11 +46,11 @@ export async function extract(image: RasterImage, mask: LabelMask, options: Extr
  */
 export async function* extractBlocks(
   image: RasterImage,
-  mask: LabelMask,
+  labels: LabelInput,
   options: ExtractOptions = {},
 ): AsyncGenerator<FeatureTable, void, undefined> {
   const request = readOptions(image, options);
-  checkInputs(image, mask);
+  const mask = checkInputs(image, labels);
   const call = { signal: request.signal };
   const cells = await findCellsAsync(mask, call);
   const [first, last] = chosenCells(cells, request, mask);

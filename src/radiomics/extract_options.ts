@@ -108,8 +108,13 @@ export function chosenColumns(choice: FeatureChoice, className: string): number[
   return info.features.flatMap(({ name, deprecated }, at) => ((wanted === null ? !deprecated : wanted.includes(name)) ? [at] : []));
 }
 
-/** Image and mask must be of one size, and hold what they say. */
-export function checkInputs(image: RasterImage, mask: LabelMask): void {
+/** A label image whose ids may be of any integer kind. */
+export interface LabelInput extends Omit<LabelMask, 'data'> {
+  data: Uint32Array | Int32Array | Uint16Array | Uint8Array;
+}
+
+/** Image and mask must be of one size, and hold what they say. Gives the mask with its ids as uint32. */
+export function checkInputs(image: RasterImage, mask: LabelInput): LabelMask {
   for (const [what, { width, height }] of Object.entries({ image, mask })) {
     if (!Number.isSafeInteger(width) || !Number.isSafeInteger(height) || width < 0 || height < 0) {
       throw mismatch('UAM_ARGUMENT', `extract: width and height of the ${what}`, 'whole numbers', `${width} x ${height}`);
@@ -127,16 +132,21 @@ export function checkInputs(image: RasterImage, mask: LabelMask): void {
       'give the mask of this very image, at the same magnification',
     );
   }
-  if (!(mask.data instanceof Uint32Array)) {
-    throw mismatch(
-      'UAM_DTYPE',
-      'extract: mask.data',
-      'a Uint32Array of ids',
-      `${(mask.data as object)?.constructor?.name}`,
-      'use Uint32Array.from(ids)',
-    );
+  if (mask.data?.length !== mask.width * mask.height) {
+    throw mismatch('UAM_SHAPE', 'extract: mask.data', `${mask.width * mask.height} ids`, `${mask.data?.length}`);
   }
-  if (mask.data.length !== mask.width * mask.height) {
-    throw mismatch('UAM_SHAPE', 'extract: mask.data', `${mask.width * mask.height} ids`, `${mask.data.length}`);
+  return { ...mask, data: asIds(mask.data) };
+}
+
+/** Ids of any kind of integers as the kernels want them; those of 32 bits are not copied. */
+function asIds(data: LabelInput['data']): Uint32Array {
+  if (data instanceof Uint32Array) return data;
+  if (data instanceof Uint16Array || data instanceof Uint8Array) return Uint32Array.from(data);
+  if (!(data instanceof Int32Array)) {
+    const received = `${(data as object)?.constructor?.name}`;
+    throw mismatch('UAM_DTYPE', 'extract: mask.data', 'a Uint32Array, Int32Array, Uint16Array or Uint8Array of ids', received);
   }
+  const negative = data.find((id) => id < 0);
+  if (negative !== undefined) throw mismatch('UAM_DATA', 'extract: mask.data', 'ids of at least 0', `${negative}`);
+  return new Uint32Array(data.buffer, data.byteOffset, data.length);
 }

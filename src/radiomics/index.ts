@@ -2,7 +2,7 @@
 export { type FeatureChoice, type FeatureInfo, features, knownFeatures } from './catalogue.js';
 export type { Channel } from './channels.js';
 export { extract, extractBlocks } from './extract.js';
-export type { ExtractOptions } from './extract_options.js';
+export type { ExtractOptions, LabelInput } from './extract_options.js';
 export type { FeatureUnit } from './feature_class.js';
 export { type DerivedImage, derivedImageNames, deriveImages, type ImageTypeOptions } from './image_types.js';
 export {

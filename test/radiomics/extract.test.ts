@@ -98,13 +98,24 @@ t.test('the definitions in TypeScript give the same table', async (t) => {
   });
 });
 
-t.test('8 bits, 16 bits and floats of the same numbers give the same bits', async (t) => {
+t.test('8 bits, 16 bits and floats of the same numbers give the same features', async (t) => {
   const { mask } = tissue(70, 60);
   const image = greyFor(mask);
   const options = { features: ['all'], imageTypes: { Original: {}, Wavelet: { wavelet: 'haar' } } };
   const expected = await extract(image, mask, options);
   for (const kind of [Uint16Array, Float32Array, Float64Array]) {
-    t.same(differentBits(await extract({ ...image, data: kind.from(image.data) }, mask, options), expected), [], kind.name);
+    const table = await extract({ ...image, data: kind.from(image.data) }, mask, options);
+    // Bytes are summed from their histogram: the same numbers in another order.
+    const [reordered, others] = [[] as string[], [] as string[]];
+    for (const name of differentBits(table, expected)) (/RobustMeanAbsoluteDeviation$/.test(name) ? reordered : others).push(name);
+    t.same(others, [], kind.name);
+    for (const name of reordered) {
+      const [a, b] = [table.column(name).data, expected.column(name).data];
+      t.ok(
+        a.every((value, row) => Number.isNaN(value) || Math.abs(value - (b[row] as number)) <= 1e-12 * value),
+        `${kind.name} ${name}`,
+      );
+    }
   }
   const wide = await extract({ ...image, data: Uint16Array.from(image.data, (value) => value * 257) }, mask, {
     settings: { binWidth: 25 * 257 },

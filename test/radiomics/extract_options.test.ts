@@ -154,7 +154,13 @@ t.test('images and masks that are refused', async (t) => {
     rejectsWith(t, extract({ ...image, ...of } as RasterImage, { ...mask, ...labels } as LabelMask, options), code, text);
   await refused({}, { width: 30, height: 100 }, 'UAM_SHAPE', /60 x 50, received 30 x 100/);
   await refused({}, { data: mask.data.subarray(1) }, 'UAM_SHAPE', /3000 ids, received 2999/);
-  await refused({}, { data: Int32Array.from(mask.data) }, 'UAM_DTYPE', /Uint32Array.*Int32Array/);
+  await refused({}, { data: Int32Array.from(mask.data, (id) => -id) }, 'UAM_DATA', /at least 0, received -/);
+  await refused({}, { data: Float64Array.from(mask.data) }, 'UAM_DTYPE', /Uint32Array.*Float64Array/);
+  const small = mask.data.map((id) => id % 200);
+  const { ids } = await extract(grey, { ...mask, data: small }, { features: ['shape2D'] });
+  for (const kind of [Int32Array, Uint16Array, Uint8Array]) {
+    t.same((await extract(grey, { ...mask, data: kind.from(small) }, { features: ['shape2D'] })).ids, ids, kind.name);
+  }
   await refused({}, { data: [...mask.data] }, 'UAM_DTYPE', /Uint32Array/);
   await refused({ data: image.data.subarray(3) }, {}, 'UAM_ARGUMENT', /9000 values, received 8997/);
   await refused({ ...grey, data: Int32Array.from(grey.data) }, {}, 'UAM_DTYPE', /must be/);

@@ -15,8 +15,12 @@ const all = FeatureTable.concat(three);
 
 async function write(path: string, tables: readonly FeatureTable[], options = {}): Promise<void> {
   const writer = await openTableWriter(path, options);
-  for (const table of tables) await writer.write(table);
-  await writer.close();
+  try {
+    for (const table of tables) await writer.write(table);
+    await writer.close();
+  } finally {
+    await writer.abort(); // after close it has nothing left to do
+  }
 }
 
 /** CSV text as rows, with the types that a table's row has. */
