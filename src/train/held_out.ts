@@ -22,6 +22,11 @@ function drawnPatients(patients: readonly string[], share: number, seed: number)
  *
  * @param validation another dataset, a share of the patients, or undefined: see `FitOptions`
  * @throws UamError `UAM_DATA` where a patient would be on both sides, where classes differ, and where nothing is left to learn from
+ * @example
+ * const table = { length: 2, columns: [{ name: 'glcm_Contrast', data: [1, 2] }] };
+ * const samples = ['A', 'B', 'C'].map((patient) => ({ table, patient, classes: [0, 1] }));
+ * const { training, validation } = holdOut(CellDataset.from(samples), 0.3, 1);
+ * training.patients.length;   // 2
  */
 export function holdOut(
   dataset: CellDataset,

@@ -37,6 +37,13 @@ export interface PackInput {
 /** Numbers scaled at a time: some milliseconds. */
 const BLOCK = 400_000;
 
+/** first, first + 1, ... */
+function rising(first: number, count: number): Int32Array {
+  const numbers = new Int32Array(count);
+  for (let i = 0; i < count; i++) numbers[i] = first + i;
+  return numbers;
+}
+
 const shared = (bytes: number) => new SharedArrayBuffer(bytes);
 
 /** Rows `[from, to)` of columns, without a copy where they are typed arrays. */
@@ -116,7 +123,7 @@ export async function packCells(
     values: new Float32Array(shared(4 * cells * width)),
     missing: new Uint8Array(shared(cells * width)),
     positions: new Float64Array(shared(places ? 16 * cells : 0)),
-    tiles: Int32Array.from({ length: places ? 1 : cells + 1 }, (_, i) => i),
+    tiles: rising(0, places ? 1 : cells + 1),
     source: new Int32Array(shared(4 * cells)),
     labelStarts: new Int32Array(shared(4 * (cells + 1))),
     labels: new Int32Array(0),
@@ -126,16 +133,17 @@ export async function packCells(
   const entries: [number, number][] = [];
   let first = 0;
   for (const sample of samples) {
-    const target = Int32Array.from({ length: sample.table.length }, (_, i) => first + i);
+    const target = rising(first, sample.table.length);
+    await pace.rest();
     let row = first;
     for (const tile of tilesIn(sample, places, tileOptions)) {
       layTile(packed, sample.positions as Float64Array, tile, row);
       for (const cell of tile) target[cell] = row++;
       ends.push(row);
+      await pace.rest();
     }
-    target.forEach((to, cell) => {
-      packed.source[to] = first + cell;
-    });
+    for (let cell = 0; cell < target.length; cell++) packed.source[target[cell] as number] = first + cell;
+    await pace.rest();
     await scaleInto(packed, sample, scaling, target, pace);
     const { truth } = sample;
     truth?.cells.forEach((cell, i) => void entries.push([cell < 0 ? -1 : (target[cell] as number), truth.classes[i] as number]));

@@ -1,4 +1,5 @@
 import type { FeatureTable } from '../radiomics/table.js';
+import { highestOf } from './run_model.js';
 
 interface PredictionParts {
   classNames: readonly string[];
@@ -38,13 +39,7 @@ export class Predictions {
     this.embeddings = embeddings;
     this.width = width;
     this.table = table;
-    this.classes = Int32Array.from({ length: this.length }, (_, cell) => {
-      let best = 0;
-      for (let c = 1; c < count; c++) {
-        if ((probabilities[cell * count + c] as number) > (probabilities[cell * count + best] as number)) best = c;
-      }
-      return best;
-    });
+    this.classes = highestOf(probabilities, count);
   }
 
   /** The name of a cell's likeliest class. */

@@ -58,13 +58,14 @@ export async function runModel(
   return answers;
 }
 
-/** The classes of the greatest of each row's logits. */
-export function highestOf(logits: Float32Array, classes: number): Int32Array {
-  return Int32Array.from({ length: logits.length / classes }, (_, row) => {
+/** The class of the greatest number of each row; of equal ones, the first. */
+export function highestOf(rows: Float32Array, classes: number): Int32Array {
+  const found = new Int32Array(rows.length / classes);
+  for (let row = 0; row < found.length; row++) {
+    const first = row * classes;
     let best = 0;
-    for (let c = 1; c < classes; c++) {
-      if ((logits[row * classes + c] as number) > (logits[row * classes + best] as number)) best = c;
-    }
-    return best;
-  });
+    for (let c = 1; c < classes; c++) if ((rows[first + c] as number) > (rows[first + best] as number)) best = c;
+    found[row] = best;
+  }
+  return found;
 }

@@ -47,16 +47,14 @@ export function fitTemperature(logits: Float32Array, truth: Int32Array, classes:
 /** softmax(logits / temperature), row by row, in place of the logits. */
 export function toProbabilities(logits: Float32Array, classes: number, temperature: number): Float32Array {
   for (let at = 0; at < logits.length; at += classes) {
-    const row = logits.subarray(at, at + classes);
     let highest = Number.NEGATIVE_INFINITY;
-    for (const value of row) highest = Math.max(highest, value);
+    for (let i = at; i < at + classes; i++) highest = Math.max(highest, logits[i] as number);
     let sum = 0;
-    for (let c = 0; c < classes; c++) {
-      const power = Math.exp(((row[c] as number) - highest) / temperature);
-      row[c] = power;
-      sum += power;
+    for (let i = at; i < at + classes; i++) {
+      logits[i] = Math.exp(((logits[i] as number) - highest) / temperature);
+      sum += logits[i] as number;
     }
-    for (let c = 0; c < classes; c++) row[c] = (row[c] as number) / sum;
+    for (let i = at; i < at + classes; i++) logits[i] = (logits[i] as number) / sum;
   }
   return logits;
 }

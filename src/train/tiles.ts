@@ -28,25 +28,38 @@ function halved(positions: Float64Array, cells: Int32Array, most: number): Int32
  */
 export function tilesOf(positions: Float64Array, { size = 512, most = 2048 }: TileOptions = {}): Int32Array[] {
   const count = positions.length / 2;
-  const low = [Infinity, Infinity];
-  const high = [-Infinity, -Infinity];
-  positions.forEach((value, i) => {
-    low[i % 2] = Math.min(low[i % 2] as number, value);
-    high[i % 2] = Math.max(high[i % 2] as number, value);
-  });
-  const extent = [0, 1].map((axis) => (high[axis] as number) - (low[axis] as number));
-  const parts = extent.map((length) => Math.max(1, Math.ceil(length / size)));
-  const place = (cell: number, axis: 0 | 1) => {
-    const share = ((positions[2 * cell + axis] as number) - (low[axis] as number)) / ((extent[axis] as number) || 1);
-    return Math.min((parts[axis] as number) - 1, Math.floor(share * (parts[axis] as number)));
-  };
-  const squares = new Map<number, number[]>();
+  const low: [number, number] = [Infinity, Infinity];
+  const high: [number, number] = [-Infinity, -Infinity];
   for (let cell = 0; cell < count; cell++) {
-    const key = place(cell, 1) * (parts[0] as number) + place(cell, 0);
-    const list = squares.get(key);
-    if (list) list.push(cell);
-    else squares.set(key, [cell]);
+    for (const axis of [0, 1] as const) {
+      const place = positions[2 * cell + axis] as number;
+      if (place < low[axis]) low[axis] = place;
+      if (place > high[axis]) high[axis] = place;
+    }
   }
-  const inOrder = [...squares].sort(([a], [b]) => a - b);
-  return inOrder.flatMap(([, cells]) => halved(positions, Int32Array.from(cells), most));
+  const [wide, tall] = [high[0] - low[0], high[1] - low[1]];
+  const [columns, rows] = [Math.max(1, Math.ceil(wide / size)), Math.max(1, Math.ceil(tall / size))];
+  const squareOf = (cell: number) => {
+    const column = Math.floor((((positions[2 * cell] as number) - low[0]) / (wide || 1)) * columns);
+    const row = Math.floor((((positions[2 * cell + 1] as number) - low[1]) / (tall || 1)) * rows);
+    return Math.min(rows - 1, row) * columns + Math.min(columns - 1, column);
+  };
+  return bySquare(count, squareOf).flatMap((cells) => halved(positions, cells, most));
+}
+
+/** Cells of each square that has any, squares and cells rising. */
+function bySquare(count: number, squareOf: (cell: number) => number): Int32Array[] {
+  const squares = new Float64Array(count); // a wide field of few cells has more squares than an int32 counts
+  const sizes = new Map<number, number>();
+  for (let cell = 0; cell < count; cell++) {
+    const square = squareOf(cell);
+    squares[cell] = square;
+    sizes.set(square, (sizes.get(square) ?? 0) + 1);
+  }
+  const lists = new Map([...sizes].sort(([a], [b]) => a - b).map(([square, size]) => [square, { cells: new Int32Array(size), next: 0 }]));
+  for (let cell = 0; cell < count; cell++) {
+    const list = lists.get(squares[cell] as number) as { cells: Int32Array; next: number };
+    list.cells[list.next++] = cell;
+  }
+  return [...lists.values()].map(({ cells }) => cells);
 }
