@@ -8,6 +8,7 @@ export { type Backend, type Device, type RuntimeInfo, runtimeInfo, setBackend, s
 export * from './nn/index.js';
 export * from './ops/index.js';
 export * as radiomics from './radiomics/index.js';
+export * from './report/index.js';
 export type { DataArray, Dtype } from './tensor/arena.js';
 export { backward, customOp, type GradOptions, grad } from './tensor/autograd.js';
 export { checkpoint } from './tensor/checkpoint.js';
@@ -17,4 +18,5 @@ export type { Backward } from './tensor/node.js';
 export { scope } from './tensor/scope.js';
 export { Tensor } from './tensor/tensor.js';
 export * from './tokens/index.js';
+export * from './train/index.js';
 export * from './uam/index.js';

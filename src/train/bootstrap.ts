@@ -3,8 +3,8 @@ import { setImmediate } from 'node:timers/promises';
 import { UamError } from '../errors.js';
 import type { Interval } from '../report/evaluation_report.js';
 import { namedScores, Scorer } from './metrics.js';
-import type { Predictions } from './predictions.js';
 import { seeded } from './seeded.js';
+import type { TestedPoints } from './tested_points.js';
 
 export interface BootstrapOptions {
   /** How often the patients are drawn; default 1000. */
@@ -106,7 +106,7 @@ async function resampled<T>(
  * }, { resamples: 200 });
  * console.log(accuracy.value, accuracy.low, accuracy.high); // 0.75 ...
  */
-export async function bootstrapIntervals(predictions: Predictions, options: BootstrapOptions = {}): Promise<Record<string, Interval>> {
+export async function bootstrapIntervals(predictions: TestedPoints, options: BootstrapOptions = {}): Promise<Record<string, Interval>> {
   const settings = complete('bootstrapIntervals', options);
   const scorer = new Scorer(predictions);
   const groups = clusters(scorer.data.patients, scorer.data.count);
@@ -140,13 +140,13 @@ export async function bootstrapIntervals(predictions: Predictions, options: Boot
  * console.log(value); // 0.25
  */
 export async function pairedDifference(
-  a: Predictions | readonly Predictions[],
-  b: Predictions | readonly Predictions[],
+  a: TestedPoints | readonly TestedPoints[],
+  b: TestedPoints | readonly TestedPoints[],
   score: string,
   options: BootstrapOptions = {},
 ): Promise<Interval> {
   const settings = complete('pairedDifference', options);
-  const [first, second] = [a, b].map((runs) => [runs].flat().map((run) => new Scorer(run as Predictions))) as [Scorer[], Scorer[]];
+  const [first, second] = [a, b].map((runs) => [runs].flat().map((run) => new Scorer(run as TestedPoints))) as [Scorer[], Scorer[]];
   const shared = first[0]?.data;
   if (!shared || second.length === 0) throw new UamError('UAM_ARGUMENT', 'pairedDifference: each side needs at least one run');
   for (const { data } of [...first, ...second]) {

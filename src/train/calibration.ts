@@ -1,8 +1,8 @@
 // Whether probabilities mean what they say: reliability, calibration error, and the temperature that mends it.
 import { UamError } from '../errors.js';
 import type { ReliabilityBin } from '../report/evaluation_report.js';
-import type { Scored } from './predictions.js';
 import { type Ranking, rank } from './ranking.js';
+import type { Scored } from './tested_points.js';
 
 /** Bins of the expected calibration error. */
 export const ECE_BINS = 15;

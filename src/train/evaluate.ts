@@ -3,15 +3,15 @@ import type { Calibration, EvaluationReport, LearningCurve } from '../report/eva
 import { type BootstrapOptions, bootstrapIntervals } from './bootstrap.js';
 import { fitTemperature, softmaxAt } from './calibration.js';
 import { Scorer } from './metrics.js';
-import type { Predictions } from './predictions.js';
 import { rocCurve } from './ranking.js';
 import { checkLeakage } from './split.js';
+import type { TestedPoints } from './tested_points.js';
 
 export interface EvaluateOptions extends BootstrapOptions {
   /** The page's heading; default `'Evaluation'`. */
   title?: string | undefined;
-  /** Predictions on validation patients: a temperature is fitted on them and applied to those tested. They must share no patient. */
-  validation?: Predictions | undefined;
+  /** TestedPoints on validation patients: a temperature is fitted on them and applied to those tested. They must share no patient. */
+  validation?: TestedPoints | undefined;
   /** Patients that the model was trained on: the run fails where one of them is tested. */
   trainedOn?: Iterable<string> | undefined;
   /** Curves of the training, for the page. */
@@ -35,7 +35,7 @@ const logits = (probabilities: Float32Array | Float64Array): Float64Array =>
  * const { probabilities } = atTemperature({ classes: ['a', 'b'], truth: [0], probabilities: Float64Array.of(0.9, 0.1) }, 2);
  * console.log(probabilities); // 0.75, 0.25
  */
-export function atTemperature(predictions: Predictions, temperature: number): Predictions {
+export function atTemperature(predictions: TestedPoints, temperature: number): TestedPoints {
   return { ...predictions, probabilities: softmaxAt(logits(predictions.probabilities), predictions.classes.length, temperature) };
 }
 
@@ -44,7 +44,7 @@ function calibration(scorer: Scorer): Calibration {
   return { scores: { ece, brier, logLoss }, bins: scorer.reliability() };
 }
 
-function checkParts(tested: Predictions, { validation, trainedOn }: EvaluateOptions): void {
+function checkParts(tested: TestedPoints, { validation, trainedOn }: EvaluateOptions): void {
   if (validation && validation.classes.join('\n') !== tested.classes.join('\n')) {
     throw new UamError(
       'UAM_ARGUMENT',
@@ -70,7 +70,7 @@ function checkParts(tested: Predictions, { validation, trainedOn }: EvaluateOpti
  * const { scores, intervals } = await evaluate({ ...points, probabilities }, { resamples: 50, trainedOn: ['d'] });
  * console.log(scores.accuracy, intervals.macroF1.low);
  */
-export async function evaluate(tested: Predictions, options: EvaluateOptions = {}): Promise<EvaluationReport> {
+export async function evaluate(tested: TestedPoints, options: EvaluateOptions = {}): Promise<EvaluationReport> {
   const { title = 'Evaluation', validation, learning, notes, level = 0.95 } = options;
   checkParts(tested, options);
   const before = new Scorer(tested);

@@ -1,7 +1,7 @@
 import type { ClassScores, Scores } from '../report/evaluation_report.js';
 import { calibrationError, rankConfidence, reliability } from './calibration.js';
-import { type Predictions, type Scored, scored } from './predictions.js';
 import { rank, rankedAreas } from './ranking.js';
+import { type Scored, scored, type TestedPoints } from './tested_points.js';
 
 const mean = (values: readonly number[]): number => {
   const known = values.filter((value) => !Number.isNaN(value));
@@ -15,7 +15,7 @@ export class Scorer {
   readonly #members;
   readonly #confidence;
 
-  constructor(predictions: Predictions) {
+  constructor(predictions: TestedPoints) {
     this.data = scored(predictions);
     const { classes, probabilities, count } = this.data;
     const width = classes.length;
@@ -111,7 +111,7 @@ export class Scorer {
  * });
  * console.log(accuracy, missed); // 0.666..., 1
  */
-export function scorePredictions(predictions: Predictions): Scores {
+export function scorePredictions(predictions: TestedPoints): Scores {
   return new Scorer(predictions).scores();
 }
 

@@ -7,14 +7,14 @@ import { confusionPlot, learningPlots, reliabilityPlot, rocPlot } from '../../sr
 import { escaped, ticks } from '../../src/report/svg_chart.js';
 import { atTemperature, evaluate } from '../../src/train/evaluate.js';
 import { scorePredictions } from '../../src/train/metrics.js';
-import type { Predictions } from '../../src/train/predictions.js';
 import { seeded } from '../../src/train/seeded.js';
+import type { TestedPoints } from '../../src/train/tested_points.js';
 import { close } from '../support/close.js';
 
 const folder = t.testdir();
 
-/** Predictions that are too sure of themselves by a factor of 2 in the logits, a few points without an answer. */
-function overconfident(count: number, seed: number, prefix: string, classes = ['tumour', '<script>', 'c & d']): Predictions {
+/** TestedPoints that are too sure of themselves by a factor of 2 in the logits, a few points without an answer. */
+function overconfident(count: number, seed: number, prefix: string, classes = ['tumour', '<script>', 'c & d']): TestedPoints {
   const random = seeded(seed);
   const truth: number[] = [];
   const rows = Array.from({ length: count }, (_, i) => {

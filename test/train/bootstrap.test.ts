@@ -1,11 +1,11 @@
 import t from 'tap';
 import { bootstrapIntervals, pairedDifference, quantile } from '../../src/train/bootstrap.js';
-import type { Predictions } from '../../src/train/predictions.js';
 import { seeded } from '../../src/train/seeded.js';
+import type { TestedPoints } from '../../src/train/tested_points.js';
 import { close } from '../support/close.js';
 
 /** Points of `groups` patients of which each has its own chance to be called right. */
-function made(groups: number, each: number, seed: number, chance = (random: () => number) => random()): Predictions {
+function made(groups: number, each: number, seed: number, chance = (random: () => number) => random()): TestedPoints {
   const random = seeded(seed);
   const points = Array.from({ length: groups }, (_, g) => {
     const right = chance(random);

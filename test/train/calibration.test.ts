@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { calibrationError, fitTemperature, rankConfidence, reliability, softmaxAt } from '../../src/train/calibration.js';
-import { scored } from '../../src/train/predictions.js';
 import { seeded } from '../../src/train/seeded.js';
+import { scored } from '../../src/train/tested_points.js';
 import { close } from '../support/close.js';
 
 /** Calls with these confidences, right or wrong, of two classes. */

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { packageRoot } from '../../src/native/load.js';
 import { namedScores, Scorer, scorePredictions } from '../../src/train/metrics.js';
-import type { Predictions } from '../../src/train/predictions.js';
 import { auprc, auroc, rocCurve } from '../../src/train/ranking.js';
+import type { TestedPoints } from '../../src/train/tested_points.js';
 import { close } from '../support/close.js';
 
 interface Case {
@@ -65,7 +65,7 @@ const anyPredictions = fc
       width: fc.constant(width),
     }),
   )
-  .map(({ truth, rows, width }): Predictions => {
+  .map(({ truth, rows, width }): TestedPoints => {
     const probabilities = rows.flatMap((row) => {
       if (!row) return new Array<number>(width).fill(Number.NaN);
       const sum = row.reduce((a, b) => a + b, 0);
@@ -179,7 +179,7 @@ t.test('a class without points counts where it is called', async (t) => {
 
 t.test('what are no predictions', async (t) => {
   const good = { classes: ['a', 'b'], truth: [0, 1], probabilities: Float64Array.of(1, 0, 0, 1) };
-  const bad: [Partial<Predictions>, string, RegExp][] = [
+  const bad: [Partial<TestedPoints>, string, RegExp][] = [
     [{ classes: ['a'] }, 'UAM_ARGUMENT', /two classes/],
     [{ classes: ['a', 'a'] }, 'UAM_ARGUMENT', /one name/],
     [{ truth: [0] }, 'UAM_SHAPE', /1 x 2 values/],

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+import type { CellDataset } from './dataset.js';
+import type { Pace } from './pace.js';
+import type { PackedCells } from './packed_cells.js';
+
+/** Bytes hashed at a time: some milliseconds. */
+const BLOCK = 4 << 20;
+
+/** A hash of what decides the outcome of a run: settings, and cells as the model sees them. */
+export async function fingerprintOf(settings: unknown, packs: readonly (PackedCells | undefined)[], pace: Pace): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify(settings));
+  for (const packed of packs) {
+    hash.update(JSON.stringify(packed ? [packed.cells, packed.width] : null));
+    if (!packed) continue;
+    const { values, missing, positions, tiles, labelStarts, labels, unmatched } = packed;
+    for (const array of [values, missing, positions, tiles, labelStarts, labels, unmatched]) {
+      for (let at = 0; at < array.byteLength; at += BLOCK) {
+        const length = Math.min(BLOCK, array.byteLength - at);
+        hash.update(new Uint8Array(array.buffer, array.byteOffset + at, length));
+        await pace.rest();
+      }
+    }
+  }
+  return hash.digest('hex');
+}
+
+/** A hash of the names, patients and sizes of the training samples: kept in the model's file. */
+export function listHash({ samples }: CellDataset): string {
+  const list = samples.map(({ name, patient, table, truth }) => [name, patient, table.length, truth.cells.length]);
+  return createHash('sha256').update(JSON.stringify(list)).digest('hex');
+}

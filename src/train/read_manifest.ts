@@ -1,0 +1,124 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
+import { mismatch, UamError } from '../errors.js';
+import { CellDataset, type SampleInput, type Split } from './dataset.js';
+import { cellsOfImage, type ImageCells } from './image_cells.js';
+import { matchPoints } from './match_points.js';
+import { DEFAULT_RECIPE, type ExtractionRecipe } from './recipe.js';
+
+export interface ReadDatasetOptions {
+  /** How features are extracted. Default: all classes on grey, haematoxylin and eosin. */
+  extraction?: ExtractionRecipe;
+  /** Micrometres per pixel of images that neither tell it nor have it in the manifest's column `mpp`. */
+  mpp?: number;
+  /** Names of the classes, in their order. Default: those that occur, sorted. */
+  classes?: readonly string[];
+  signal?: AbortSignal;
+  /** Called after each image. */
+  onProgress?: (progress: { phase: 'extract'; done: number; total: number; name: string }) => void;
+}
+
+type Row = Record<string, string>;
+
+async function readCsv(path: string, needed: readonly string[]): Promise<Row[]> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new UamError('UAM_INPUT', `cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+  const { parse } = await import('csv-parse/sync');
+  let header: string[] = [];
+  const columns = (names: string[]) => {
+    header = names;
+    return names;
+  };
+  let rows: Row[];
+  try {
+    rows = parse(text, { bom: true, columns, delimiter: /\.tsv$/i.test(path) ? '\t' : ',', skip_empty_lines: true, trim: true });
+  } catch (error) {
+    throw new UamError('UAM_FORMAT', `${path} is not a valid table: ${(error as Error).message}`, { cause: error });
+  }
+  const lacks = needed.find((name) => !header.includes(name));
+  if (lacks !== undefined) throw mismatch('UAM_DATA', `${path}: its columns`, `${needed.join(', ')} and perhaps others`, header.join(', '));
+  return rows;
+}
+
+/** A number from a field of a table. */
+function numberIn(row: Row, name: string, where: string): number {
+  const value = row[name] === '' ? Number.NaN : Number(row[name]);
+  if (Number.isFinite(value)) return value;
+  throw mismatch('UAM_DATA', `${where}: ${name}`, 'a number', `'${row[name]}'`);
+}
+
+/** Expert's points: `x,y,class`. */
+async function pointsIn(path: string, { table, mask }: ImageCells): Promise<Pick<SampleInput, 'points'>> {
+  const rows = await readCsv(path, ['x', 'y', 'class']);
+  const places = Float64Array.from(rows.flatMap((row, i) => ['x', 'y'].map((axis) => numberIn(row, axis, `${path}: line ${i + 2}`))));
+  const rowOf = new Map([...table.ids].map((id, row) => [id, row]));
+  const cells = Array.from(matchPoints(mask, places), (id) => rowOf.get(id) ?? -1);
+  return { points: { cells, classes: rows.map((row) => row['class'] ?? '') } };
+}
+
+/** Classes of nuclei: `label,class`. Nuclei that are not named have none. */
+async function classesIn(path: string, { table }: ImageCells): Promise<Pick<SampleInput, 'classes'>> {
+  const rows = await readCsv(path, ['label', 'class']);
+  const named = new Map(rows.map((row, i) => [numberIn(row, 'label', `${path}: line ${i + 2}`), row['class'] ?? '']));
+  const known = new Set(table.ids);
+  const strange = [...named.keys()].find((label) => !known.has(label));
+  if (strange !== undefined) throw new UamError('UAM_DATA', `${path}: the mask has no nucleus ${strange}`);
+  return { classes: Array.from(table.ids, (id) => named.get(id)) };
+}
+
+const SPLITS: Readonly<Record<string, Split | undefined>> = Object.freeze({
+  ...{ '': undefined, train: 'train', training: 'train', val: 'validation', valid: 'validation', validation: 'validation', test: 'test' },
+} as const);
+
+function splitOf(text: string, where: string): Split | undefined {
+  if (Object.hasOwn(SPLITS, text)) return SPLITS[text];
+  throw mismatch('UAM_DATA', `${where}: split`, 'train, validation or test', `'${text}'`);
+}
+
+/**
+ * Reads a manifest and extracts the cells of its images, one image after the other.
+ *
+ * The manifest is a CSV (or TSV) file with the columns `image` and `mask`, and perhaps `points` (a CSV of x, y, class: an expert's
+ * points), `classes` (a CSV of label, class), `patient`, `split` (train, validation, test) and `mpp`. Paths are relative to the manifest.
+ * A point belongs to the nucleus under it or within 3 px; several points on one nucleus each count; a point on no nucleus teaches
+ * nothing, and counts as an error in evaluation. Without `patient`, every image is a patient of its own.
+ *
+ * @throws UamError `UAM_INPUT`, `UAM_FORMAT`, `UAM_DATA` naming file and line; `UAM_ABORTED`
+ * @example
+ * const { mkdtemp, rm, writeFile } = await import('node:fs/promises');
+ * const { tmpdir } = await import('node:os');
+ * const folder = await mkdtemp(`${tmpdir()}/uam-example-`);
+ * const cells = { width: 4, height: 2, data: Uint32Array.of(1, 1, 0, 2, 1, 1, 0, 2) };
+ * await writeFile(`${folder}/mask.png`, await encodeMask(cells));
+ * await writeFile(`${folder}/image.png`, await encodeMask({ ...cells, data: Uint32Array.of(9, 8, 7, 3, 5, 2, 7, 4) }));
+ * await writeFile(`${folder}/points.csv`, 'x,y,class\n0,0,tumour\n3,1,stroma\n');
+ * await writeFile(`${folder}/manifest.csv`, 'image,mask,points,patient\nimage.png,mask.png,points.csv,A\n');
+ * const extraction = { features: ['firstorder'], channels: ['grey'] };
+ * const dataset = await readDataset(`${folder}/manifest.csv`, { mpp: 0.5, extraction });
+ * dataset.counts();   // [1, 1]: stroma, tumour
+ * await rm(folder, { recursive: true });
+ */
+export async function readDataset(path: string, options: ReadDatasetOptions = {}): Promise<CellDataset> {
+  const { extraction = DEFAULT_RECIPE, classes, signal, onProgress } = options;
+  const rows = await readCsv(path, ['image', 'mask']);
+  const from = (file: string): string => (isAbsolute(file) ? file : join(dirname(path), file));
+  const samples: SampleInput[] = [];
+  for (const [i, row] of rows.entries()) {
+    const where = `${path}: line ${i + 2}`;
+    const { image = '', mask = '', points = '', classes: labels = '', patient = '', split = '' } = row;
+    if (image === '' || mask === '') throw new UamError('UAM_DATA', `${where} must name an image and a mask`);
+    if (points !== '' && labels !== '') throw new UamError('UAM_DATA', `${where} must name points or classes, not both`);
+    const given = row['mpp'] ? numberIn(row, 'mpp', where) : undefined;
+    const pair = { image: from(image), mask: from(mask), mpp: given };
+    const found = await cellsOfImage(pair, extraction, { signal, otherwise: options.mpp });
+    const truth = points ? await pointsIn(from(points), found) : labels ? await classesIn(from(labels), found) : {};
+    const { table, positions } = found;
+    samples.push({ name: image, patient: patient || image, split: splitOf(split, where), table, positions, ...truth });
+    onProgress?.({ phase: 'extract', done: i + 1, total: rows.length, name: image });
+  }
+  return CellDataset.from(samples, { classes, extraction });
+}

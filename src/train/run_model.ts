@@ -1,0 +1,71 @@
+// Cells through a model that learns nothing: logits and embeddings.
+import type { CellClassifier } from '../heads/cell_classifier.js';
+import { noGrad } from '../tensor/context.js';
+import { scope } from '../tensor/scope.js';
+import { batchOf, tokensPerCell } from './batch_of.js';
+import { allItems, groupsOf, type Item } from './epoch_plan.js';
+import type { Pace } from './pace.js';
+import type { PackedCells } from './packed_cells.js';
+
+export interface ModelAnswers {
+  /** `[cells, classes]`, a row per packed cell; NaN for cells that were not asked for. */
+  logits: Float32Array;
+  /** `[cells, width]`; empty where not asked for. */
+  embeddings: Float32Array;
+}
+
+/** Memory that threads share: an answer crosses from one to the other without a copy. */
+const shared = (length: number) => new Float32Array(new SharedArrayBuffer(4 * length));
+
+/** How `runModel` works. */
+export interface RunOptions {
+  tokenBudget: number;
+  pace: Pace;
+  /** Default: every tile. */
+  items?: readonly Item[];
+  embeddings?: boolean;
+  onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** Runs a model, in evaluation mode, over packed cells. */
+export async function runModel(
+  model: CellClassifier,
+  packed: PackedCells,
+  { tokenBudget, pace, items = allItems(packed), embeddings = false, onProgress }: RunOptions,
+): Promise<ModelAnswers> {
+  const { classes, backbone } = model.config;
+  const answers: ModelAnswers = {
+    logits: shared(packed.cells * classes).fill(Number.NaN),
+    embeddings: shared(embeddings ? packed.cells * backbone.width : 0),
+  };
+  const groups = groupsOf(items, Math.max(1, Math.floor(tokenBudget / tokensPerCell(model))));
+  let done = 0;
+  for (const group of groups) {
+    scope(() =>
+      noGrad(() => {
+        const { batch, rows } = batchOf(model, packed, group);
+        const output = model.forward(batch);
+        const copy = (from: Float32Array, to: Float32Array, width: number) =>
+          rows.forEach((row, i) => to.set(from.subarray(i * width, (i + 1) * width), row * width));
+        copy(output.logits.data as Float32Array, answers.logits, classes);
+        if (embeddings) copy(output.embeddings.data as Float32Array, answers.embeddings, backbone.width);
+        done += rows.length;
+      }),
+    );
+    onProgress?.(done, packed.cells);
+    await pace.rest();
+  }
+  return answers;
+}
+
+/** The class of the greatest number of each row; of equal ones, the first. */
+export function highestOf(rows: Float32Array, classes: number): Int32Array {
+  const found = new Int32Array(rows.length / classes);
+  for (let row = 0; row < found.length; row++) {
+    const first = row * classes;
+    let best = 0;
+    for (let c = 1; c < classes; c++) if ((rows[first + c] as number) > (rows[first + best] as number)) best = c;
+    found[row] = best;
+  }
+  return found;
+}

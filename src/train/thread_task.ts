@@ -1,0 +1,43 @@
+// The work that may run on another thread, as plain data, and how it is done on whichever thread.
+import { CellClassifier, type ClassifierConfig } from '../heads/cell_classifier.js';
+import type { Backend } from '../native/device.js';
+import { type FitCall, type FitOutcome, type FitTask, runFit } from './fit_loop.js';
+import { Pace } from './pace.js';
+import type { PackedCells } from './packed_cells.js';
+import { type ModelAnswers, runModel } from './run_model.js';
+
+/** Parameters by name, as plain data. */
+export type Weights = FitOutcome['weights'];
+
+export interface PredictTask {
+  config: ClassifierConfig;
+  weights: Weights;
+  cells: PackedCells;
+  tokenBudget: number;
+  embeddings: boolean;
+}
+
+export type Task = { fit: FitTask; predict?: undefined } | { predict: PredictTask; fit?: undefined };
+export type TaskResult = { fit: FitOutcome; predict?: undefined } | { predict: ModelAnswers; fit?: undefined };
+
+/** What a thread is started with. */
+export interface ThreadTask {
+  task: Task;
+  backend: Backend;
+}
+
+async function runPredict({ config, weights, cells, tokenBudget, embeddings }: PredictTask, call: FitCall): Promise<ModelAnswers> {
+  const model = new CellClassifier(config, 0);
+  try {
+    model.load(weights);
+    const onProgress = (done: number, total: number) => call.onProgress?.({ phase: 'predict', done, total });
+    return await runModel(model, cells, { tokenBudget, embeddings, pace: new Pace('predict', call.signal), onProgress });
+  } finally {
+    model.dispose();
+  }
+}
+
+/** Does a task here and now; between its pieces the event loop turns. */
+export async function runTask(task: Task, call: FitCall): Promise<TaskResult> {
+  return task.fit ? { fit: await runFit(task.fit, call) } : { predict: await runPredict(task.predict, call) };
+}

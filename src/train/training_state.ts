@@ -1,0 +1,165 @@
+// All that a training run is at one moment, and the file that it can go on from.
+import { mismatch, UamError } from '../errors.js';
+import type { CellClassifier } from '../heads/cell_classifier.js';
+import { readCheckpoint, type StoredTensor, writeCheckpoint } from '../nn/checkpoint.js';
+import { type AdamwState, adamwState } from '../ops/adamw.js';
+import type { Tensor } from '../tensor/tensor.js';
+
+/** What an epoch came to. */
+export interface EpochRecord {
+  epoch: number;
+  /** Steps taken until its end. */
+  step: number;
+  /** Mean of the loss over the epoch's steps, with what training adds to it. */
+  loss: number;
+  /** Of the running mean of the weights on validation; undefined without one. */
+  macroF1: number | undefined;
+  /** Mean cross entropy on validation; undefined without one. */
+  validationLoss: number | undefined;
+}
+
+/** Where a run stands: plain numbers, kept as JSON. */
+export interface Position {
+  /** Steps taken. */
+  step: number;
+  epoch: number;
+  /** Steps taken in this epoch. */
+  stepInEpoch: number;
+  /** Batches that drew random numbers: the counter of the generator, whose key is the seed. */
+  draws: number;
+  /** Sum of the losses of this epoch's steps. */
+  lossSum: number;
+  history: EpochRecord[];
+  bestEpoch: number;
+  /** Whether no epoch is left to run. */
+  finished: boolean;
+}
+
+type Weights = Float32Array[];
+
+const copies = (tensors: readonly Tensor[]): Weights => tensors.map(({ data }) => Float32Array.from(data));
+
+/** Parameters, moments, running mean, best weights and position of a run. */
+export class TrainingState {
+  readonly names: readonly string[];
+  readonly parameters: readonly Tensor[];
+  readonly moments: AdamwState;
+  /** Running mean of the parameters. */
+  readonly mean: Weights;
+  /** The mean at the best epoch so far. */
+  best: Weights;
+  position: Position = {
+    ...{ step: 0, epoch: 0, stepInEpoch: 0, draws: 0, lossSum: 0, history: [], bestEpoch: -1, finished: false },
+  };
+
+  constructor(model: CellClassifier) {
+    const named = model.namedParameters();
+    this.names = named.map(([name]) => name);
+    this.parameters = named.map(([, tensor]) => tensor);
+    this.moments = adamwState(this.parameters);
+    this.mean = copies(this.parameters);
+    this.best = copies(this.parameters);
+  }
+
+  /** Takes the present parameters into the running mean; the first steps weigh more, so that it does not stay where it began. */
+  average(decay: number): void {
+    const { step } = this.position;
+    const share = 1 - Math.min(decay, (1 + step) / (10 + step));
+    this.parameters.forEach(({ data }, p) => {
+      const mean = this.mean[p] as Float32Array;
+      for (let i = 0; i < mean.length; i++) mean[i] = (mean[i] as number) + share * ((data[i] as number) - (mean[i] as number));
+    });
+  }
+
+  /** Remembers the mean as the best weights. */
+  keepBest(): void {
+    this.best.forEach((weights, p) => void weights.set(this.mean[p] as Float32Array));
+    this.position.bestEpoch = this.position.epoch;
+  }
+
+  /** Runs `body` with other weights in the model, and puts its own back. */
+  async withWeights<T>(weights: Weights, body: () => Promise<T>): Promise<T> {
+    const own = copies(this.parameters);
+    this.load(weights);
+    try {
+      return await body();
+    } finally {
+      this.load(own);
+    }
+  }
+
+  load(weights: Weights): void {
+    this.parameters.forEach(({ data }, p) => void (data as Float32Array).set(weights[p] as Float32Array));
+  }
+
+  /** Every array of the state by its name in a file. */
+  #arrays(): Map<string, StoredTensor> {
+    const of = (prefix: string, list: readonly { data?: unknown }[] | Weights) =>
+      list.map((entry, p): [string, StoredTensor] => {
+        const data = (entry instanceof Float32Array ? entry : (entry as Tensor).data) as Float32Array;
+        return [`${prefix}.${this.names[p]}`, { shape: (this.parameters[p] as Tensor).shape, data }];
+      });
+    const { m, v } = this.moments;
+    return new Map([...of('model', this.parameters), ...of('m', m), ...of('v', v), ...of('mean', this.mean), ...of('best', this.best)]);
+  }
+
+  /**
+   * @param fingerprint of what the run is: data and settings
+   * @throws UamError `UAM_IO`
+   */
+  async save(path: string, fingerprint: string): Promise<void> {
+    const state = JSON.stringify({ ...this.position, adamStep: this.moments.step });
+    await writeCheckpoint(path, this.#arrays(), { 'uam.training': '1', 'uam.fingerprint': fingerprint, 'uam.position': state });
+  }
+
+  /**
+   * Goes on from a file.
+   *
+   * @throws UamError `UAM_INPUT`, `UAM_FORMAT`; `UAM_DATA` where it is another run's
+   */
+  async resume(path: string, fingerprint: string): Promise<void> {
+    const { tensors, metadata } = await readCheckpoint(path);
+    if (metadata.get('uam.training') !== '1')
+      throw new UamError('UAM_FORMAT', `${path}: not a checkpoint of a training run of this version`);
+    if (metadata.get('uam.fingerprint') !== fingerprint) {
+      throw new UamError(
+        'UAM_DATA',
+        `${path}: this checkpoint is of a run with other cells, settings or model; give the same ones, or another checkpoint file`,
+      );
+    }
+    const position = positionFrom(metadata.get('uam.position') ?? '', path);
+    const arrays = this.#arrays();
+    for (const [name, { data, shape }] of arrays) {
+      const found = tensors.get(name);
+      if (!found || String(found.shape) !== String(shape) || !(found.data instanceof Float32Array)) {
+        throw mismatch('UAM_FORMAT', `${path}: ${name}`, `float32 of shape [${shape}]`, found ? `[${found.shape}]` : 'nothing');
+      }
+      if (!found.data.every(Number.isFinite)) throw new UamError('UAM_FORMAT', `${path}: ${name} holds numbers that are not finite`);
+      (data as Float32Array).set(found.data);
+    }
+    const { adamStep, ...rest } = position;
+    this.moments.step = adamStep;
+    this.position = { ...this.position, ...rest }; // keys in the order of a run without a break: so are the bytes of its next file
+  }
+
+  dispose(): void {
+    for (const tensor of [...this.moments.m, ...this.moments.v]) tensor.dispose();
+  }
+}
+
+/** A position from a file: counts are whole numbers, losses finite. */
+function positionFrom(text: string, path: string): Position & { adamStep: number } {
+  const refuse = (cause?: unknown) =>
+    new UamError('UAM_FORMAT', `${path}: its position in the run is not as this version writes it`, { cause });
+  let value: Position & { adamStep: number };
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw refuse(error);
+  }
+  const { step, epoch, stepInEpoch, draws, adamStep, bestEpoch, lossSum, history, finished } = value ?? {};
+  const counts = [step, epoch, stepInEpoch, draws, adamStep].every((count) => Number.isSafeInteger(count) && count >= 0);
+  const sound = counts && Number.isSafeInteger(bestEpoch) && Number.isFinite(lossSum) && typeof finished === 'boolean';
+  if (!sound || !Array.isArray(history) || !history.every((record) => Number.isFinite(record?.loss))) throw refuse();
+  return { step, epoch, stepInEpoch, draws, adamStep, bestEpoch, lossSum, history, finished };
+}
