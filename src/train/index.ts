@@ -21,6 +21,7 @@ export { scorePredictions } from './metrics.js';
 export { Predictions } from './predictions.js';
 export { auprc, auroc, rocCurve } from './ranking.js';
 export { type ReadDatasetOptions, readDataset } from './read_manifest.js';
+export { type ReadTableOptions, readTable } from './read_table.js';
 export { DEFAULT_RECIPE, type ExtractionRecipe } from './recipe.js';
 export { checkLeakage, type Fold, groupedFolds, type PatientSplit, type SplitSamples, splitByPatient } from './split.js';
 export type { TestedPoints } from './tested_points.js';

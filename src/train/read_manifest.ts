@@ -74,7 +74,7 @@ const SPLITS: Readonly<Record<string, Split | undefined>> = Object.freeze({
   ...{ '': undefined, train: 'train', training: 'train', val: 'validation', valid: 'validation', validation: 'validation', test: 'test' },
 } as const);
 
-function splitOf(text: string, where: string): Split | undefined {
+export function splitOf(text: string, where: string): Split | undefined {
   if (Object.hasOwn(SPLITS, text)) return SPLITS[text];
   throw mismatch('UAM_DATA', `${where}: split`, 'train, validation or test', `'${text}'`);
 }
