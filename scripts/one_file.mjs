@@ -1,4 +1,4 @@
-// Puts the CommonJS modules that dist/cjs/index.js reaches into that one file, each in a function as Node would wrap it. Opening 170
+// Puts the CommonJS modules that dist/cjs/index.js reaches into one file, dist/cjs/all.js, each in a function as Node would wrap it. Opening 170
 // files takes longer than running them: this halves the time of `import 'uam-native'`. The modules stay beside it for the command line.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
@@ -35,7 +35,9 @@ export function oneFile(folder) {
     ([file, text]) => `${JSON.stringify(file)}: function (exports, require, module, __filename, __dirname) {\n${text}\n},\n`,
   );
   writeFileSync(
-    join(folder, 'index.js'),
+    join(folder, 'all.js'),
     `'use strict';\nconst { dirname, join, posix } = require('node:path');\nconst modules = {\n${modules.join('')}};\n${runtime}`,
   );
+  // Not `module.exports = require(...)`: for `import`, Node would then parse all of it in search of names.
+  writeFileSync(join(folder, 'index.js'), "'use strict';\nconst all = require('./all.js');\nmodule.exports = all;\n");
 }
