@@ -118,7 +118,7 @@ t.test('JSON is read too; a label is one cell, which is said', async (t) => {
   t.match(warnings, [{ code: 'one_label', message: /only the cell with id 255/ }]);
 });
 
-t.test('every key that is not implemented is refused by name, all at once', async (t) => {
+t.test('every key that has no meaning here is refused by name, all at once', async (t) => {
   const message = refused({
     setting: { binwidth: 5, resampledPixelSpacing: [1, 1], kernelRadius: 2, sigma: [1], preCrop: true, nonsense: 1, force2Ddimension: 2 },
     imageType: { Original: {}, LBP3D: {}, LoG: {}, wavelet: {}, Square: { normalize: true, binWidht: 3 } },
