@@ -1,6 +1,7 @@
 // From results of jobs to answers on all tested points: each point is answered by the model that has not seen its patient.
-import { softmaxAt } from '../../src/train/calibration.js';
+
 import type { CellDataset } from '../../src/train/dataset.js';
+import { softmaxAt } from '../../src/train/temperature.js';
 import type { TestedPoints } from '../../src/train/tested_points.js';
 import type { Contestant } from './contestants.js';
 import { foldsOf, placesOf, pointsOf } from './folds.js';
@@ -57,7 +58,12 @@ export async function resultsOf(
 }
 
 /** Logits of one run of all tested folds to probabilities of the points. */
-function pooled(points: Omit<TestedPoints, 'probabilities'>, places: readonly Int32Array[], results: readonly Result[], calibrated: boolean) {
+function pooled(
+  points: Omit<TestedPoints, 'probabilities'>,
+  places: readonly Int32Array[],
+  results: readonly Result[],
+  calibrated: boolean,
+) {
   const classes = points.classes.length;
   const probabilities = new Float64Array(points.truth.length * classes).fill(Number.NaN);
   results.forEach(({ logits, temperature }, fold) => {
@@ -72,7 +78,10 @@ function pooled(points: Omit<TestedPoints, 'probabilities'>, places: readonly In
 /** The mean of the probabilities of several runs on the same points. */
 export function ensembleOf(runs: readonly TestedPoints[]): TestedPoints {
   const [first] = runs as [TestedPoints];
-  const mean = Float64Array.from(first.probabilities, (_, i) => runs.reduce((sum, run) => sum + (run.probabilities[i] as number), 0) / runs.length);
+  const mean = Float64Array.from(
+    first.probabilities,
+    (_, i) => runs.reduce((sum, run) => sum + (run.probabilities[i] as number), 0) / runs.length,
+  );
   return { ...first, probabilities: mean };
 }
 

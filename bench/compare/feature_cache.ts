@@ -1,6 +1,6 @@
 // Datasets as files, so that features are extracted once: a JSON line of names, places and truth, then the numbers.
 import { readFile } from 'node:fs/promises';
-import { writeWhole } from '../../src/image/write_file.js';
+import { writeWhole } from '../../src/files/write_whole.js';
 import { CellDataset, type Split } from '../../src/train/dataset.js';
 import type { ExtractionRecipe } from '../../src/train/recipe.js';
 

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { packageRoot } from '../../src/native/load.js';
 import { contestantOf, settingOf } from './do_job.js';
 import { type Budget, countJobs } from './jobs.js';
+import { keepBudget, report } from './report_command.js';
 import { runJobs } from './run_jobs.js';
 import { findSklearn } from './sklearn_job.js';
 import { Store } from './store.js';
@@ -14,6 +15,7 @@ import { WorkerProcess } from './worker_process.js';
 
 const usage = `npm run compare -- [run] [options]      trains what is still to be trained, and stores results
 npm run compare -- plan [options]       says how many trainings that is
+npm run compare -- report [options]     writes the tables of docs/results.md, and bench/results/compare.json
   --study a,b     default all: ${STUDIES.map(({ name }) => name).join(', ')}
   --model text    only contestants whose names contain the text
   --quick         2 trials and 1 seed on the first of the folds
@@ -22,6 +24,7 @@ npm run compare -- plan [options]       says how many trainings that is
   --seeds n       default 3
   --workers n     processes, one thread each, default 2
   --minutes n     starts no training after so many minutes
+  --resamples n   of the patients, for the intervals, default 1000
   --store folder  default build/compare
   --data folder   default ../shared/data`;
 
@@ -45,6 +48,7 @@ const read = () =>
       seeds: { type: 'string' },
       workers: { type: 'string', default: '2' },
       minutes: { type: 'string' },
+      resamples: { type: 'string', default: '1000' },
       store: { type: 'string' },
       data: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -86,9 +90,12 @@ async function run(values: Values, places: Places, onlyPlan: boolean): Promise<v
   const studies = await studiesFor(values, places);
   for (const study of studies) log(`${study.name}: ${countJobs([study], budget)} trainings`);
   if (onlyPlan) return;
-  mkdirSync(places.store, { recursive: true });
   for (const name of new Set(studies.map(({ task }) => task))) {
     await datasetOf(TASKS.find((task) => task.name === name) as (typeof TASKS)[number], places, log);
+  }
+  for (const { name } of studies) {
+    mkdirSync(join(places.store, 'results', name), { recursive: true });
+    await keepBudget(places, name, budget);
   }
   const store = new Store(places.store);
   const setup = { places, folds: budget.folds };
@@ -121,7 +128,12 @@ async function main(): Promise<void> {
     data: values.data ? resolve(values.data) : join(root, '..', 'shared', 'data'),
     store: values.store ? resolve(values.store) : join(root, 'build', 'compare'),
   };
-  await run(values, places, command === 'plan');
+  if (command === 'report') {
+    const resamples = number('resamples', values.resamples, 1);
+    await report(await studiesFor(values, places), places, { root, resamples, others: new Map() }, log);
+  } else {
+    await run(values, places, command === 'plan');
+  }
 }
 
 await main().catch((error: Error) => {

@@ -40,9 +40,10 @@ export async function networkJob(
   const disturb = augment === false ? augment : { ...augment, noise, hide };
   const settings = fitSettings({ ...options, augment: disturb }, config.backbone.width, study.tokens.kind === 'cell', seed);
   const task = { config, settings, training: packed.training, validation: packed.validation, fingerprint: '' };
-  const started = performance.now();
+  const started = process.cpuUsage();
   const outcome = await runFit({ ...task, checkpoint: undefined, checkpointEvery: undefined, resume: false, log: undefined });
-  const seconds = (performance.now() - started) / 1000;
+  const { user, system } = process.cpuUsage(started);
+  const seconds = (user + system) / 1e6;
   const model = new CellClassifier(config, 0);
   try {
     model.load(outcome.weights);

@@ -40,7 +40,14 @@ function scoreTable(summary: Summary): string {
 function detailTable(summary: Summary): string {
   const many = summary.classes.length > 4;
   const classes = many ? [] : summary.classes;
-  const head = ['model', ...classes.map((name) => `F1 ${name}`), 'ECE before', 'ECE after', 'spread of macro-F1 over seeds', 'training, CPU s'];
+  const head = [
+    'model',
+    ...classes.map((name) => `F1 ${name}`),
+    'ECE before',
+    'ECE after',
+    'spread of macro-F1 over seeds',
+    'training, CPU s',
+  ];
   const rows = summary.rows.map((row) => [
     row.name,
     ...classes.map((name) => three(at(row, `f1:${name}`).value)),

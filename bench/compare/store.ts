@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { writeWhole } from '../../src/image/write_file.js';
+import { writeWhole } from '../../src/files/write_whole.js';
 import { fileOf, type Job } from './jobs.js';
 
 /** What a job found. */
@@ -17,7 +17,7 @@ export interface Result {
   temperature: number;
   /** `[points, classes]` float32 in base64: logits of the fold's test points, NaN for a point on no nucleus. */
   logits: string;
-  /** Seconds of training on one thread, reading and scaling left out. */
+  /** Processor seconds of training on one thread, reading and scaling left out. */
   seconds: number;
   parameters?: number;
   /** Width and depth. */

@@ -95,7 +95,10 @@ export function summarise(
       rows
         .filter(({ name }) => name !== of)
         .map(({ name: from }): Difference => {
-          const [a, b] = [sampled.get(of), sampled.get(from)] as [{ runs: SampledScores; ensemble: SampledScores }, { runs: SampledScores; ensemble: SampledScores }];
+          const [a, b] = [sampled.get(of), sampled.get(from)] as [
+            { runs: SampledScores; ensemble: SampledScores },
+            { runs: SampledScores; ensemble: SampledScores },
+          ];
           const all = (which: 'runs' | 'ensemble') =>
             Object.fromEntries(comparedScores(positive).map((name) => [name, differenceOf(a[which], b[which], name)]));
           return { of, from, scores: all('runs'), ensemble: all('ensemble') };
@@ -111,4 +114,3 @@ export function summarise(
     differences,
   };
 }
-
