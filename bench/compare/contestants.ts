@@ -5,10 +5,18 @@ import type { TokensConfig } from '../../src/tokens/tokens_config.js';
 import type { BackboneConfig, BackboneOptions } from '../../src/uam/config.js';
 import { matchParameters, parameterCount } from '../../src/uam/parameter_count.js';
 
-/** A network of the package, as it differs from the study's size, or a model of scikit-learn. */
-export type Contestant =
-  | { name: string; kind: 'network'; backbone: BackboneOptions; uam?: true }
-  | { name: string; kind: 'logistic' | 'trees' };
+/** A network of the package or a model of scikit-learn. */
+export type Contestant = Network | { name: string; kind: 'logistic' | 'trees' };
+
+export interface Network {
+  name: string;
+  kind: 'network';
+  /** What differs from the study's size. */
+  backbone: BackboneOptions;
+  /** Default: the study's. */
+  tokens?: Partial<TokensConfig>;
+  uam?: true;
+}
 
 export const UAM_MODELS: readonly Contestant[] = Object.freeze([
   { name: 'UAM Amamba', kind: 'network', backbone: { architecture: 'amamba' }, uam: true },
@@ -23,6 +31,11 @@ export const NETWORKS: readonly Contestant[] = Object.freeze([
   { name: 'Parallel static', kind: 'network', backbone: { architecture: 'parallel' } },
   { name: 'MLP', kind: 'network', backbone: { architecture: 'mlp' } },
 ] as const);
+
+/** Where a sequence is one cell, tokens that never meet tell the last one nothing: there the perceptron gets all features as one. */
+export const WITHOUT_SEQUENCES: readonly Contestant[] = Object.freeze(
+  NETWORKS.map((one) => (one.name === 'MLP' ? { ...one, tokens: { kind: 'vector' } as const } : one)),
+);
 
 export const RELEASED: Contestant = Object.freeze({
   name: 'Released MoE',
@@ -46,7 +59,7 @@ export const ABLATIONS: readonly Contestant[] = Object.freeze([
   { name: 'Amamba-MoE, soft', kind: 'network', backbone: { architecture: 'amamba-moe', topK: 4 } },
 ] as const);
 
-/** The data that a network is made for. */
+/** What a network is made for. */
 export interface Fit {
   features: number;
   classes: number;
@@ -62,13 +75,17 @@ const SLACK = 0.05;
  *
  * @throws UamError `UAM_ARGUMENT` where nothing comes within 5 %
  */
-export function matchedConfig(backbone: BackboneOptions, size: BackboneOptions, { features, classes, tokens }: Fit): ClassifierConfig {
-  const reference = classifierConfig({ features, classes, tokens, backbone: { ...size, architecture: 'amamba' } });
+export function matchedConfig(
+  { backbone, tokens }: Pick<Network, 'backbone' | 'tokens'>,
+  size: BackboneOptions,
+  { features, classes, ...fit }: Fit,
+): ClassifierConfig {
+  const reference = classifierConfig({ features, classes, tokens: fit.tokens, backbone: { ...size, architecture: 'amamba' } });
   const target = classifierParameterCount(reference).total;
   const { heads, width } = reference.backbone;
   for (let narrower = width; narrower >= heads; narrower -= heads) {
     const options = unsized({ ...size, ...backbone, width: narrower }, backbone);
-    const config = classifierConfig({ features, classes, tokens, backbone: options });
+    const config = classifierConfig({ features, classes, tokens: tokens ?? fit.tokens, backbone: options });
     const around = classifierParameterCount(config).total - parameterCount(config.backbone).total;
     const matched = { ...config, backbone: innerMatched(config.backbone, target - around) };
     const { total } = classifierParameterCount(matched);

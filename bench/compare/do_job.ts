@@ -62,7 +62,7 @@ export class JobRunner {
 
   async #result(study: Study, contestant: Contestant, job: Job): Promise<Omit<Result, 'setting'>> {
     const data = await this.#foldOf(study, job.fold);
-    if (contestant.kind === 'network') return networkJob(study, contestant.backbone, data, job);
+    if (contestant.kind === 'network') return networkJob(study, contestant, data, job);
     if (this.#python === undefined) {
       const found = await findSklearn();
       if ('missing' in found) throw new Error(`no scikit-learn: ${found.missing}`);

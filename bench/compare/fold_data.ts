@@ -59,13 +59,14 @@ function rowsOf({ samples }: CellDataset, { source }: PackedCells): Int32Array {
 /** Scales and packs the parts of fold `fold`. */
 export async function foldData(parts: Parts, study: Study, fold: number): Promise<FoldData> {
   const pace = new Pace('preparing a fold');
-  const training = study.points === undefined ? parts.training : fewer(parts.training, study.points, fold);
+  const some = (part: CellDataset) => (study.points === undefined ? part : fewer(part, study.points, fold));
+  const [training, validation] = [some(parts.training), some(parts.validation)];
   // Tiles are turned in training, so what depends on the orientation is kept from all who take part.
   const usable = (name: string) => !dependsOnOrientation(name);
   const chosen = study.features === undefined ? undefined : new Set(telling(training, study.features, usable));
   const scaling = await scalingOf(training, {}, (name) => !usable(name) || (chosen !== undefined && !chosen.has(name)), pace);
   const places = study.tokens.kind === 'cell';
-  const own: Parts = { ...parts, training };
+  const own: Parts = { training, validation, test: parts.test };
   const names: PartName[] = ['training', 'validation', 'test'];
   const packs = await Promise.all(names.map((name) => packCells(own[name].samples, scaling, places, pace)));
   const byName = <T>(of: (name: PartName, i: number) => T) =>

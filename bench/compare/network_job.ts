@@ -5,8 +5,7 @@ import { runFit } from '../../src/train/fit_loop.js';
 import { fitSettings } from '../../src/train/fit_options.js';
 import { Pace } from '../../src/train/pace.js';
 import { runModel } from '../../src/train/run_model.js';
-import type { BackboneOptions } from '../../src/uam/config.js';
-import { matchedConfig, shapeOf } from './contestants.js';
+import { matchedConfig, type Network, shapeOf } from './contestants.js';
 import type { FoldData } from './fold_data.js';
 import { encodeNumbers, type Result } from './store.js';
 import type { Study } from './studies.js';
@@ -28,17 +27,19 @@ async function logitsOf(model: CellClassifier, data: FoldData, pace: Pace): Prom
 
 export async function networkJob(
   study: Study,
-  backbone: BackboneOptions,
+  { backbone, tokens = study.tokens }: Network,
   data: FoldData,
   { trial, seed }: { trial: number; seed: number },
 ): Promise<Omit<Result, 'setting'>> {
   const { rate, weightDecay, dropout, dropPath, noise, hide, labelSmoothing } = networkTrial(trial, study.standard);
   const { features, classes, packed } = data;
-  const config = matchedConfig({ ...backbone, dropout, dropPath }, study.size, { features, classes: classes.length, tokens: study.tokens });
+  const config = matchedConfig({ backbone: { ...backbone, dropout, dropPath }, tokens }, study.size, {
+    ...{ features, classes: classes.length, tokens: study.tokens },
+  });
   const { learningRate, augment, ...fit } = study.fit;
   const options = { ...fit, learningRate: rate * learningRate, weightDecay, labelSmoothing, seed };
   const disturb = augment === false ? augment : { ...augment, noise, hide };
-  const settings = fitSettings({ ...options, augment: disturb }, config.backbone.width, study.tokens.kind === 'cell', seed);
+  const settings = fitSettings({ ...options, augment: disturb }, config.backbone.width, tokens.kind === 'cell', seed);
   const task = { config, settings, training: packed.training, validation: packed.validation, fingerprint: '' };
   const started = process.cpuUsage();
   const outcome = await runFit({ ...task, checkpoint: undefined, checkpointEvery: undefined, resume: false, log: undefined });
