@@ -1,7 +1,6 @@
 // Training and the model as a whole: the public API of `train`.
 
 export { type BootstrapOptions, bootstrapIntervals, pairedDifference } from './bootstrap.js';
-export { fitTemperature, softmaxAt } from './calibration.js';
 export {
   CellDataset,
   type CellSample,
@@ -26,6 +25,7 @@ export { type ReadTableOptions, readTable } from './read_table.js';
 export { DEFAULT_RECIPE, type ExtractionRecipe } from './recipe.js';
 export type { SeenSample } from './seen.js';
 export { checkLeakage, type Fold, groupedFolds, type PatientSplit, type SplitSamples, splitByPatient } from './split.js';
+export { fitTemperature, softmaxAt } from './temperature.js';
 export { type TestModelOptions, testModel } from './test_model.js';
 export type { TestedPoints } from './tested_points.js';
 export type { EpochRecord } from './training_state.js';
