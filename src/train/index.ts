@@ -1,7 +1,6 @@
 // Training and the model as a whole: the public API of `train`.
 
 export { type BootstrapOptions, bootstrapIntervals, pairedDifference } from './bootstrap.js';
-export { fitTemperature, softmaxAt } from './calibration.js';
 export {
   CellDataset,
   type CellSample,
@@ -24,6 +23,7 @@ export { type ReadDatasetOptions, readDataset } from './read_manifest.js';
 export { type ReadTableOptions, readTable } from './read_table.js';
 export { DEFAULT_RECIPE, type ExtractionRecipe } from './recipe.js';
 export { checkLeakage, type Fold, groupedFolds, type PatientSplit, type SplitSamples, splitByPatient } from './split.js';
+export { fitTemperature, softmaxAt } from './temperature.js';
 export type { TestedPoints } from './tested_points.js';
 export type { EpochRecord } from './training_state.js';
 export { type CellInput, type FitReport, type PredictOptions, UAM, type UamOptions } from './uam.js';

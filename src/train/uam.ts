@@ -16,7 +16,7 @@ import { Pace } from './pace.js';
 import { packCells } from './packed_cells.js';
 import { Predictions } from './predictions.js';
 import { DEFAULT_RECIPE, dependsOnOrientation, type ExtractionRecipe, recipeFrom, recipeText } from './recipe.js';
-import { toProbabilities } from './temperature.js';
+import { softmaxAt } from './temperature.js';
 import { runTask, type Task, type TaskResult, type Weights } from './thread_task.js';
 import { scalingOf } from './training_scaling.js';
 
@@ -239,7 +239,7 @@ export class UAM {
     const inOrder = (rows: Float32Array, size: number) => ordered(rows, size, cells.source, pace);
     return new Predictions({
       classNames: facts.classes,
-      probabilities: toProbabilities(await inOrder(predict.logits, config.classes), config.classes, this.temperature),
+      probabilities: Float32Array.from(softmaxAt(await inOrder(predict.logits, config.classes), config.classes, this.temperature)),
       embeddings: embeddings ? await inOrder(predict.embeddings, width) : new Float32Array(0),
       width,
       table: 'ids' in table ? table : undefined,
