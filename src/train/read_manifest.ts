@@ -117,7 +117,7 @@ export async function readDataset(path: string, options: ReadDatasetOptions = {}
     const found = await cellsOfImage(pair, extraction, { signal, otherwise: options.mpp });
     const truth = points ? await pointsIn(from(points), found) : labels ? await classesIn(from(labels), found) : {};
     const { table, positions } = found;
-    samples.push({ name: image, patient: patient || image, split: splitOf(split, where), table, positions, ...truth });
+    samples.push({ name: image, patient: patient || undefined, split: splitOf(split, where), table, positions, ...truth });
     onProgress?.({ phase: 'extract', done: i + 1, total: rows.length, name: image });
   }
   return CellDataset.from(samples, { classes, extraction });
