@@ -46,6 +46,13 @@ export class MatrixBuilder {
   }
 }
 
+/** first, first + 1, ... */
+export function rising(count: number, first = 0): Int32Array {
+  const numbers = new Int32Array(count);
+  for (let i = 0; i < count; i++) numbers[i] = first + i;
+  return numbers;
+}
+
 /** Rows of a matrix as a table of features: what datasets that are read from files are made of. */
 export class FeatureRows implements FeatureColumns {
   constructor(
@@ -73,6 +80,14 @@ export class FeatureRows implements FeatureColumns {
     }
   }
 
+  /** @param values `[cells, names]`, copied */
+  static of(names: readonly string[], values: Float32Array): FeatureRows {
+    const rows = names.length === 0 ? 0 : values.length / names.length;
+    const builder = new MatrixBuilder(names.length, rows);
+    for (let i = 0; i < rows; i++) builder.add().set(values.subarray(i * names.length, (i + 1) * names.length));
+    return new FeatureRows(builder.finish(names), rising(rows));
+  }
+
   /**
    * A table in float32.
    *
@@ -89,10 +104,7 @@ export class FeatureRows implements FeatureColumns {
       for (let f = 0; f < data.length; f++) row[f] = (data[f] as ArrayLike<number>)[i] as number;
       if (i % 256 === 0) await pace.rest();
     }
-    return new FeatureRows(
-      builder.finish(names),
-      Int32Array.from({ length: table.length }, (_, i) => i),
-    );
+    return new FeatureRows(builder.finish(names), rising(table.length));
   }
 }
 

@@ -14,15 +14,17 @@ export async function fingerprintOf(settings: unknown, packs: readonly (PackedCe
     if (!packed) continue;
     await hashFeatures(hash, packed, pace);
     const { positions, tiles, labelStarts, labels, unmatched } = packed;
-    for (const array of [positions, tiles, labelStarts, labels, unmatched]) {
-      for (let at = 0; at < array.byteLength; at += BLOCK) {
-        const length = Math.min(BLOCK, array.byteLength - at);
-        hash.update(new Uint8Array(array.buffer, array.byteOffset + at, length));
-        await pace.rest();
-      }
-    }
+    for (const array of [positions, tiles, labelStarts, labels, unmatched]) await hashBytes(hash, array, pace);
   }
   return hash.digest('hex');
+}
+
+/** Adds the bytes of an array to a hash, without holding the event loop. */
+export async function hashBytes(hash: Hash, { buffer, byteOffset, byteLength }: ArrayBufferView, pace: Pace): Promise<void> {
+  for (let at = 0; at < byteLength; at += BLOCK) {
+    hash.update(new Uint8Array(buffer, byteOffset + at, Math.min(BLOCK, byteLength - at)));
+    await pace.rest();
+  }
 }
 
 async function hashFeatures(hash: Hash, packed: PackedCells, pace: Pace): Promise<void> {

@@ -1,7 +1,7 @@
 import { UamError } from '../errors.js';
 import { type FeatureColumns, refuseAbsent, type Scaling, scaledValue } from '../tokens/scaling.js';
 import type { Truth } from './dataset.js';
-import { type FeatureMatrix, FeatureRows } from './feature_rows.js';
+import { type FeatureMatrix, FeatureRows, rising } from './feature_rows.js';
 import type { Pace } from './pace.js';
 import { type TileOptions, tilesOf } from './tiles.js';
 
@@ -44,13 +44,6 @@ export interface PackInput {
   table: FeatureColumns;
   positions: Float64Array | undefined;
   truth?: Truth;
-}
-
-/** first, first + 1, ... */
-function rising(first: number, count: number): Int32Array {
-  const numbers = new Int32Array(count);
-  for (let i = 0; i < count; i++) numbers[i] = first + i;
-  return numbers;
 }
 
 const shared = (bytes: number) => new SharedArrayBuffer(bytes);
@@ -126,7 +119,7 @@ export async function packCells(
     matrixOf: new Int32Array(shared(4 * cells)),
     matrixRow: new Int32Array(shared(4 * cells)),
     positions: new Float64Array(shared(places ? 16 * cells : 0)),
-    tiles: rising(0, places ? 1 : cells + 1),
+    tiles: rising(places ? 1 : cells + 1),
     source: new Int32Array(shared(4 * cells)),
     labelStarts: new Int32Array(shared(4 * (cells + 1))),
     labels: new Int32Array(0),
@@ -136,7 +129,7 @@ export async function packCells(
   const entries: [number, number][] = [];
   let first = 0;
   for (const sample of samples) {
-    const target = rising(first, sample.table.length);
+    const target = rising(sample.table.length, first);
     await pace.rest();
     let row = first;
     for (const tile of tilesIn(sample, places, tileOptions)) {
