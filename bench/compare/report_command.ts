@@ -11,7 +11,7 @@ import { studyText, withBlock } from './results_tables.js';
 import { Store } from './store.js';
 import type { Study } from './studies.js';
 import { type Summary, summarise } from './summary.js';
-import { datasetOf, type Log, type Places, TASKS } from './tasks.js';
+import { type Log, type Places, TASKS } from './tasks.js';
 
 const budgetFile = ({ store }: Places, study: string) => join(store, 'results', study, 'budget.json');
 
@@ -26,7 +26,7 @@ async function summaryOf(study: Study, places: Places, resamples: number, log: L
   const budget = JSON.parse(await readFile(file, 'utf8')) as Budget;
   const store = new Store(places.store);
   const results = await resultsOf(study, budget, (job, contestant) => store.read(job, settingOf(study, contestant, budget.folds)));
-  const dataset = await datasetOf(task, places, log);
+  const dataset = await task.make(places, log);
   return summarise(study, budget, assemble(study, budget, dataset, results), { positive: task.positive, resamples, log });
 }
 

@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path';
 import t from 'tap';
 import { assemble, resultsOf } from '../../bench/compare/assemble.js';
 import { ABLATIONS, type Contestant, matchedConfig, NETWORKS, RELEASED, UAM_MODELS } from '../../bench/compare/contestants.js';
-import { storeDataset, storedDataset } from '../../bench/compare/feature_cache.js';
 import { telling } from '../../bench/compare/feature_choice.js';
 import { foldData } from '../../bench/compare/fold_data.js';
 import { foldsOf, placesOf, pointsOf } from '../../bench/compare/folds.js';
@@ -210,14 +209,4 @@ t.test('a network learns a fold and answers its test points, the same in every r
   t.ok(few.packed.training.labels.length <= 22);
   t.same(few.truth.test, data.truth.test, 'all points are tested');
   t.equal(telling(parts.training, 1, () => true)[0], 'glcm_F0', 'the feature that decides the class');
-});
-
-t.test('a dataset comes back from its file as it was, under its own key', async (t) => {
-  const path = join(t.testdir(), 'set.cells');
-  await storeDataset(path, 'key', SET);
-  t.equal(await storedDataset(path, 'other'), undefined);
-  t.equal(await storedDataset(`${path}2`, 'key'), undefined);
-  const back = await storedDataset(path, 'key');
-  t.same(back?.samples, SET.samples);
-  t.same(back?.classes, SET.classes);
 });
