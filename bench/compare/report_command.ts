@@ -6,6 +6,7 @@ import { writeWhole } from '../../src/files/write_whole.js';
 import { commit, machine } from '../machine.js';
 import { assemble, resultsOf } from './assemble.js';
 import { settingOf } from './do_job.js';
+import { goalsText } from './goals.js';
 import type { Budget } from './jobs.js';
 import { studyText, withBlock } from './results_tables.js';
 import { Store } from './store.js';
@@ -55,7 +56,11 @@ export async function report(
   }
   const page = join(root, 'docs', 'results.md');
   let document = await readFile(page, 'utf8');
+  const main = summaries.find(({ study }) => study === 'brca_cell');
+  const goals = main && goalsText(main);
   const blocks = [
+    ...(goals ? [['goals', goals] as const] : []),
+
     ...summaries.map((summary) => [summary.study, studyText(summary)] as const),
     ...[...others].map(([name, { text }]) => [name, text] as const),
   ];
