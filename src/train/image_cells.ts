@@ -1,7 +1,7 @@
+import { readCellMask } from '../cells/read_cell_mask.js';
 import { UamError } from '../errors.js';
-import type { LabelMask, RasterImage } from '../image/image.js';
+import type { ImageWarning, LabelMask, RasterImage } from '../image/image.js';
 import { readImage } from '../image/read_image.js';
-import { readMask } from '../image/read_mask.js';
 import { extract } from '../radiomics/extract.js';
 import type { FeatureTable } from '../radiomics/table.js';
 import { positionsOf } from './dataset.js';
@@ -10,11 +10,14 @@ import type { ExtractionRecipe } from './recipe.js';
 /** An image with the mask of its nuclei: paths, or what they hold. */
 export interface ImageInput {
   image: string | RasterImage;
-  /** A label image: each pixel holds the id of its nucleus, 0 for none. */
+  /** A label image, in which each pixel holds the id of its nucleus, 0 for none; or the path of one, or of polygons. */
   mask: string | LabelMask;
   /** Micrometres per pixel, whatever the image says. */
   mpp?: number | readonly [x: number, y: number] | undefined;
 }
+
+/** An image whose pixel size is known. */
+export type ScaledImage = RasterImage & { mpp: readonly [x: number, y: number] };
 
 /** The cells of an image. */
 export interface ImageCells {
@@ -23,6 +26,8 @@ export interface ImageCells {
   positions: Float64Array;
   mask: LabelMask;
   name: string;
+  /** What the user should know about the files. */
+  warnings: readonly ImageWarning[];
 }
 
 interface Call {
@@ -33,26 +38,39 @@ interface Call {
 }
 
 /**
+ * Reads an image, and sees that its pixel size is known.
+ *
+ * @throws UamError as `readImage`; `UAM_DATA` where the pixel size is not known
+ */
+export async function scaledImage(
+  { image, mpp }: Pick<ImageInput, 'image' | 'mpp'>,
+  { signal, otherwise }: Call,
+): Promise<{ image: ScaledImage; warnings: readonly ImageWarning[] }> {
+  const read = typeof image === 'string' ? await readImage(image, signal ? { signal } : {}) : { ...image, warnings: [] };
+  const { warnings, ...raster } = read;
+  const wanted = mpp ?? raster.mpp ?? otherwise;
+  const name = raster.name ?? 'the image';
+  if (wanted === undefined) {
+    throw new UamError(
+      'UAM_DATA',
+      `${name}: it does not tell its pixel size; give mpp, micrometres per pixel (about 0.25 at 40x, 0.5 at 20x): on the command line --mpp, ` +
+        'in a manifest a column mpp',
+    );
+  }
+  return { image: { ...raster, name, mpp: typeof wanted === 'number' ? [wanted, wanted] : wanted }, warnings };
+}
+
+/**
  * Reads an image and its mask and extracts the features of its cells.
  *
- * @throws UamError as `readImage`, `readMask`, `radiomics.extract`; `UAM_DATA` where the pixel size is not known
+ * @throws UamError as `scaledImage`, `readCellMask`, `radiomics.extract`
  */
-export async function cellsOfImage(
-  { image, mask, mpp }: ImageInput,
-  recipe: ExtractionRecipe,
-  { signal, otherwise, onProgress }: Call,
-): Promise<ImageCells> {
-  const call = signal ? { signal } : {};
-  const raster = typeof image === 'string' ? await readImage(image, call) : image;
-  const wanted = mpp ?? (raster.mpp ? undefined : otherwise);
-  const given = typeof wanted === 'number' ? ([wanted, wanted] as const) : wanted;
-  const pixels: RasterImage = given ? { ...raster, mpp: given } : raster;
-  const name = pixels.name ?? (typeof image === 'string' ? image : 'the image');
-  if (!pixels.mpp) {
-    throw new UamError('UAM_DATA', `${name}: it does not tell its pixel size; give mpp, micrometres per pixel (0.25 at 40x, 0.5 at 20x)`);
-  }
-  const { width, height } = pixels;
-  const labels = typeof mask === 'string' ? await readMask(mask, { width, height, ...call }) : mask;
-  const table = await extract(pixels, labels, { ...recipe, signal, onProgress });
-  return { table, positions: positionsOf(table.centroids, pixels.mpp, name), mask: labels, name };
+export async function cellsOfImage(input: ImageInput, recipe: ExtractionRecipe, call: Call): Promise<ImageCells> {
+  const { signal, onProgress } = call;
+  const { image, warnings } = await scaledImage(input, call);
+  const found = typeof input.mask === 'string' ? await readCellMask(input.mask, image, signal ? { signal } : {}) : input.mask;
+  const { warnings: more = [], ...mask } = found as LabelMask & { warnings?: readonly ImageWarning[] };
+  const table = await extract(image, mask, { ...recipe, signal, onProgress });
+  const name = image.name as string;
+  return { table, positions: positionsOf(table.centroids, image.mpp, name), mask, name, warnings: [...warnings, ...more] };
 }

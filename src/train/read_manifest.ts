@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { mismatch, UamError } from '../errors.js';
+import type { ImageWarning } from '../image/image.js';
 import { CellDataset, type SampleInput, type Split } from './dataset.js';
 import { cellsOfImage, type ImageCells } from './image_cells.js';
 import { matchPoints } from './match_points.js';
@@ -14,6 +15,8 @@ export interface ReadDatasetOptions {
   /** Names of the classes, in their order. Default: those that occur, sorted. */
   classes?: readonly string[];
   signal?: AbortSignal;
+  /** Called with what the user should know about an image or its mask. */
+  onWarning?: (warning: ImageWarning & { image: string }) => void;
   /** Called after each image. */
   onProgress?: (progress: { phase: 'extract'; done: number; total: number; name: string }) => void;
 }
@@ -115,6 +118,7 @@ export async function readDataset(path: string, options: ReadDatasetOptions = {}
     const given = row['mpp'] ? numberIn(row, 'mpp', where) : undefined;
     const pair = { image: from(image), mask: from(mask), mpp: given };
     const found = await cellsOfImage(pair, extraction, { signal, otherwise: options.mpp });
+    for (const warning of found.warnings) options.onWarning?.({ ...warning, image: pair.image });
     const truth = points ? await pointsIn(from(points), found) : labels ? await classesIn(from(labels), found) : {};
     const { table, positions } = found;
     samples.push({ name: image, patient: patient || undefined, split: splitOf(split, where), table, positions, ...truth });
