@@ -1,6 +1,7 @@
 import { mismatch, UamError } from '../errors.js';
 import type { FeatureTable } from '../radiomics/table.js';
 import type { FeatureColumns } from '../tokens/scaling.js';
+import { FeatureRows, namesOf } from './feature_rows.js';
 import type { ExtractionRecipe } from './recipe.js';
 
 export type Split = 'train' | 'validation' | 'test';
@@ -153,7 +154,7 @@ export class CellDataset {
 
   /** Names of the features, in the order of the first sample. */
   get features(): string[] {
-    return this.samples[0]?.table.columns.map(({ name }) => name) ?? [];
+    return this.samples[0] ? [...namesOf(this.samples[0].table)] : [];
   }
 
   /** How many cells there are. */
@@ -181,13 +182,16 @@ export class CellDataset {
 
 function refuseOtherFeatures(samples: readonly CellSample[]): void {
   const [first] = samples;
-  const names = new Set(first?.table.columns.map(({ name }) => name));
+  if (!first) return;
+  const known = namesOf(first.table);
+  const names = new Set(known);
   for (const { name, table } of samples) {
-    const other = table.columns.find((column) => !names.has(column.name))?.name;
-    if (other !== undefined) throw new UamError('UAM_DATA', `${name}: it has the feature ${other}, which ${first?.name} has not`);
-    if (table.columns.length !== names.size) {
-      throw mismatch('UAM_DATA', `${name}: its features`, `those of ${first?.name} (${names.size})`, `${table.columns.length}`);
-    }
+    const own = namesOf(table);
+    if (table instanceof FeatureRows && own === known) continue; // of one origin, and never of another length
+    const other = own.find((feature) => !names.has(feature));
+    if (other !== undefined) throw new UamError('UAM_DATA', `${name}: it has the feature ${other}, which ${first.name} has not`);
+    if (own.length !== names.size)
+      throw mismatch('UAM_DATA', `${name}: its features`, `those of ${first.name} (${names.size})`, `${own.length}`);
     const short = table.columns.find(({ data }) => data.length !== table.length);
     if (short) throw mismatch('UAM_SHAPE', `${name}: column ${short.name}`, `of ${table.length} values`, `${short.data.length}`);
   }

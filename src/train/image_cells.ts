@@ -16,18 +16,11 @@ export interface ImageInput {
   mpp?: number | readonly [x: number, y: number] | undefined;
 }
 
-/** An image whose pixel size is known. */
-export type ScaledImage = RasterImage & { mpp: readonly [x: number, y: number] };
-
 /** The cells of an image. */
 export interface ImageCells {
   table: FeatureTable;
   /** `[cells, 2]` in micrometres. */
   positions: Float64Array;
-  mask: LabelMask;
-  name: string;
-  /** What the user should know about the files. */
-  warnings: readonly ImageWarning[];
 }
 
 interface Call {
@@ -35,6 +28,18 @@ interface Call {
   /** Micrometres per pixel of an image that does not tell. */
   otherwise?: number | undefined;
   onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
+}
+
+/** An image whose pixel size is known. */
+export type ScaledImage = RasterImage & Required<Pick<RasterImage, 'mpp'>>;
+
+/** An image whose pixel size is known, and its mask. */
+export interface ImagePair {
+  pixels: ScaledImage;
+  mask: LabelMask;
+  name: string;
+  /** What the user should know about the files. */
+  warnings: readonly ImageWarning[];
 }
 
 /**
@@ -49,8 +54,8 @@ export async function scaledImage(
   const read = typeof image === 'string' ? await readImage(image, signal ? { signal } : {}) : { ...image, warnings: [] };
   const { warnings, ...raster } = read;
   const wanted = mpp ?? raster.mpp ?? otherwise;
-  const name = raster.name ?? 'the image';
-  if (wanted === undefined) {
+  const name = raster.name ?? (typeof image === 'string' ? image : 'the image');
+  if (!wanted) {
     throw new UamError(
       'UAM_DATA',
       `${name}: it does not tell its pixel size; give mpp, micrometres per pixel (about 0.25 at 40x, 0.5 at 20x): on the command line --mpp, ` +
@@ -61,16 +66,29 @@ export async function scaledImage(
 }
 
 /**
- * Reads an image and its mask and extracts the features of its cells.
+ * Reads an image and its mask.
  *
- * @throws UamError as `scaledImage`, `readCellMask`, `radiomics.extract`
+ * @throws UamError as `scaledImage`, `readCellMask`
  */
-export async function cellsOfImage(input: ImageInput, recipe: ExtractionRecipe, call: Call): Promise<ImageCells> {
-  const { signal, onProgress } = call;
-  const { image, warnings } = await scaledImage(input, call);
-  const found = typeof input.mask === 'string' ? await readCellMask(input.mask, image, signal ? { signal } : {}) : input.mask;
-  const { warnings: more = [], ...mask } = found as LabelMask & { warnings?: readonly ImageWarning[] };
-  const table = await extract(image, mask, { ...recipe, signal, onProgress });
-  const name = image.name as string;
-  return { table, positions: positionsOf(table.centroids, image.mpp, name), mask, name, warnings: [...warnings, ...more] };
+export async function readPair(input: ImageInput, call: Call): Promise<ImagePair> {
+  const { image: pixels, warnings } = await scaledImage(input, call);
+  const name = pixels.name as string;
+  if (typeof input.mask !== 'string') return { pixels, mask: input.mask, name, warnings };
+  const { warnings: more, ...mask } = await readCellMask(input.mask, pixels, call.signal ? { signal: call.signal } : {});
+  return { pixels, mask, name, warnings: [...warnings, ...more] };
 }
+
+/**
+ * Extracts the features of the cells of an image.
+ *
+ * @throws UamError as `radiomics.extract`
+ */
+export async function measurePair({ pixels, mask, name }: ImagePair, recipe: ExtractionRecipe, call: Call): Promise<ImageCells> {
+  const { signal, onProgress } = call;
+  const table = await extract(pixels, mask, { ...recipe, signal, onProgress });
+  return { table, positions: positionsOf(table.centroids, pixels.mpp, name) };
+}
+
+/** Reads an image and its mask and extracts the features of its cells: `readPair` and `measurePair`. */
+export const cellsOfImage = async (input: ImageInput, recipe: ExtractionRecipe, call: Call): Promise<ImageCells> =>
+  measurePair(await readPair(input, call), recipe, call);
