@@ -1,9 +1,7 @@
 // The command line as a whole: which commands there are, and what becomes of a mistake in their flags.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { UamError } from '../errors.js';
-import { packageRoot } from '../native/load.js';
+import { packageVersion } from '../native/load.js';
 import { addCommand, type CliCommand } from './command.js';
 import type { Engine } from './engine.js';
 import { EXIT, exitCodeOf } from './exit_codes.js';
@@ -54,7 +52,3 @@ export async function runProgram(args: readonly string[], engine: () => Promise<
 
 const asksForJson = (args: readonly string[]): boolean =>
   args.includes('--log-format=json') || args.some((arg, i) => arg === '--log-format' && args[i + 1] === 'json');
-
-function packageVersion(): string {
-  return (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
-}

@@ -18,6 +18,8 @@ export interface Truth {
 export interface CellSample {
   name: string;
   patient: string;
+  /** Whether somebody said who the patient is; else the sample is a patient of its own. */
+  patientGiven?: boolean;
   split: Split | undefined;
   /** Features, a row per cell. */
   table: FeatureColumns;
@@ -36,7 +38,7 @@ export interface SampleInput {
   /** For messages. Default `sample <i>`. */
   name?: string;
   /** Samples of one patient never lie on both sides of a split. Default: every sample is a patient of its own. */
-  patient?: string;
+  patient?: string | undefined;
   split?: Split | undefined;
   /** `[cells, 2]` in micrometres. */
   positions?: Float64Array | undefined;
@@ -143,7 +145,8 @@ export class CellDataset {
     const samples = inputs.map((input, i): CellSample => {
       const name = input.name ?? `sample ${i}`;
       const { table, patient = name, split } = input;
-      return { name, patient, split, table, positions: placesOf(input, name), truth: truthOf(input, table.length, names, name) };
+      const who = { name, patient, patientGiven: input.patient !== undefined, split };
+      return { ...who, table, positions: placesOf(input, name), truth: truthOf(input, table.length, names, name) };
     });
     refuseOtherFeatures(samples);
     return new CellDataset(samples, names, options.extraction);

@@ -88,7 +88,7 @@ interface Line extends CellFiles {
   /** Files of an expert's points, or of classes; empty where there is none. */
   points: string;
   classes: string;
-  patient: string;
+  patient: string | undefined;
   split: Split | undefined;
 }
 
@@ -102,7 +102,7 @@ async function linesOf(path: string): Promise<Line[]> {
     if (points !== '' && classes !== '') throw new UamError('UAM_DATA', `${where} must name points or classes, not both`);
     return {
       ...{ name: image, image: from(image), mask: from(mask), points: from(points), classes: from(classes) },
-      ...{ patient: patient || image, split: splitOf(split, where), mpp: row['mpp'] ? numberIn(row, 'mpp', where) : undefined },
+      ...{ patient: patient || undefined, split: splitOf(split, where), mpp: row['mpp'] ? numberIn(row, 'mpp', where) : undefined },
     };
   });
 }
