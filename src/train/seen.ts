@@ -37,7 +37,7 @@ const markOf = (salt: string, kind: string, content: string | Uint8Array): strin
 function tileMark(salt: string, { table }: CellSample, features: readonly string[]): string | undefined {
   const columns = features.slice(0, COLUMNS).flatMap((name) => table.columns.find((column) => column.name === name) ?? []);
   if (columns.length * table.length < COLUMNS) return undefined;
-  const values = new Float64Array(columns.length * table.length);
+  const values = new Float32Array(columns.length * table.length); // as what is read from files is kept
   columns.forEach(({ data }, c) => void values.set(data, c * table.length));
   return markOf(salt, 'cells', new Uint8Array(values.buffer));
 }
