@@ -17,8 +17,8 @@ export interface Output {
   readonly temporary?: string;
 }
 
-/** The unfinished file beside its target: hidden, and named after it and the process. */
-const temporaryName = (target: string): string => `${temporaryStart(target)}${randomBytes(4).toString('hex')}.tmp`;
+/** The name of an unfinished file or folder beside its target: hidden, and named after it and the process. */
+export const temporaryName = (target: string): string => `${temporaryStart(target)}${randomBytes(4).toString('hex')}.tmp`;
 const temporaryStart = (target: string): string => join(dirname(target), `.${basename(target)}.${process.pid}-`);
 
 /** Opens a file, or standard output for `'-'`; see `openFile`. */
@@ -45,16 +45,16 @@ export async function openFile(path: string, keep = false): Promise<Output> {
 }
 
 /**
- * Removes what this process has left unfinished of a file: for those who must end at once, whoever was writing it.
+ * Removes what this process has left unfinished of a file or folder: for those who must end at once, whoever was writing it.
  *
- * @param path the name that the file would have got
+ * @param path the name that it would have got
  */
 export function removeUnfinished(path: string): void {
   try {
     const start = temporaryStart(resolvedLink(path));
     const folder = dirname(start);
     for (const name of readdirSync(folder)) {
-      if (name.startsWith(basename(start)) && name.endsWith('.tmp')) rmSync(join(folder, name), { force: true });
+      if (name.startsWith(basename(start)) && name.endsWith('.tmp')) rmSync(join(folder, name), { force: true, recursive: true });
     }
   } catch {
     // without the folder there is nothing to remove
@@ -154,7 +154,7 @@ function standardOutput(): Output {
 }
 
 /** A failure to write, in words that name the file and what to do. */
-async function unwritable(path: string, error: unknown): Promise<UamError> {
+export async function unwritable(path: string, error: unknown): Promise<UamError> {
   if (error instanceof UamError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
   const folder = dirname(path);

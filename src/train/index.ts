@@ -10,7 +10,7 @@ export {
   type Split,
   type Truth,
 } from './dataset.js';
-export { type DemoTile, type DemoTileOptions, demoTile } from './demo_tile.js';
+export { type DemoTile, type DemoTileOptions, demoTile, demoTileAsync } from './demo_tile.js';
 export { atTemperature, type EvaluateOptions, evaluate } from './evaluate.js';
 export type { Augmentation, FitOptions, FitProgress, FitSettings } from './fit_options.js';
 export { holdOut } from './held_out.js';
