@@ -109,7 +109,7 @@ async function run(values: Values, places: Places, onlyPlan: boolean): Promise<v
       until: minutes === undefined ? undefined : Date.now() + 60_000 * minutes,
       outcome: async (job) => {
         const study = studyNamed(job.study);
-        const found = await store.read(job, settingOf(study, contestantOf(study, job.contestant), budget.folds));
+        const found = await store.read(job, settingOf(study, contestantOf(study, job.contestant), budget.folds, job.trial));
         return found && { macroF1: found.macroF1 };
       },
     });
