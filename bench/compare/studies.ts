@@ -35,7 +35,7 @@ const ALONE = Object.freeze([...UAM_MODELS, ...WITHOUT_SEQUENCES, RELEASED]);
 
 /** Tiles of cells, as the package learns from them. */
 const TILES: Pick<Study, 'task' | 'tokens' | 'size' | 'fit' | 'standard'> = {
-  ...{ task: 'brca_m2c', tokens: { kind: 'cell' }, size: S, standard: STANDARD },
+  ...{ task: 'brca_m2c', tokens: { kind: 'cell' }, size: SMALL, standard: STANDARD },
   fit: { learningRate: 2e-3, epochs: 8, batch: 2 },
 };
 
@@ -53,9 +53,10 @@ export const STUDIES: readonly Study[] = Object.freeze([
     standard: STANDARD,
     contestants: [...ALONE, ...PEERS],
   },
+  { name: 'brca_cell_s', title: 'brca_m2c, cell tokens, size S', ...TILES, size: S, contestants: [...UAM_MODELS, ...NETWORKS] },
   { name: 'brca_ablation', title: 'brca_m2c, cell tokens: one thing changed', ...TILES, contestants: [...UAM_MODELS, ...ABLATIONS] },
   {
-    ...{ name: 'brca_vector', title: 'brca_m2c, vector tokens: each cell alone', ...CELLS, tokens: { kind: 'vector' }, size: S },
+    ...{ name: 'brca_vector', title: 'brca_m2c, vector tokens: each cell alone', ...CELLS, tokens: { kind: 'vector' } },
     fit: { learningRate: 2e-3, epochs: 8, batch: 256 },
     contestants: [...UAM_MODELS, ...NETWORKS],
   },
@@ -68,7 +69,7 @@ export const STUDIES: readonly Study[] = Object.freeze([
     contestants: [...ALONE, ...PEERS],
   },
   {
-    ...{ name: 'puma_shapes_cell', title: 'puma_shapes, cell tokens', ...TILES, task: 'puma_shapes', size: SMALL },
+    ...{ name: 'puma_shapes_cell', title: 'puma_shapes, cell tokens', ...TILES, task: 'puma_shapes' },
     fit: { learningRate: 2e-3, epochs: 5, batch: 2 },
     contestants: [...EVERYONE, ...PEERS],
   },
