@@ -1,8 +1,9 @@
 // The data sets that models are compared on: each made from the files of the shared data, none of which is part of this repository.
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { writeWhole } from '../../src/files/write_whole.js';
 import { features } from '../../src/radiomics/catalogue.js';
 import type { CellDataset } from '../../src/train/dataset.js';
 import { readDataset } from '../../src/train/read_manifest.js';
@@ -53,7 +54,7 @@ const brca: Task = {
     });
     const manifest = join(store, 'manifests', 'brca_m2c.csv');
     await mkdir(join(store, 'manifests'), { recursive: true });
-    await writeFile(manifest, `image,mask,points,patient,mpp\n${rows.join('\n')}\n`);
+    await writeWhole(manifest, [Buffer.from(`image,mask,points,patient,mpp\n${rows.join('\n')}\n`)]);
     return readDataset(manifest, {
       extraction: DEFAULT_RECIPE,
       cache: join(store, 'features'),
@@ -73,7 +74,7 @@ const pumaShapes: Task = {
   async make({ data, store }) {
     const table = join(store, 'manifests', 'puma_shapes.csv');
     await mkdir(join(store, 'manifests'), { recursive: true });
-    await writeFile(table, gunzipSync(await readFile(join(data, this.needs))));
+    await writeWhole(table, [gunzipSync(await readFile(join(data, this.needs)))]); // whole: other processes may be reading it
     return readTable(table, { patient: 'roi', sample: 'roi', mpp: 0.23 });
   },
 };
