@@ -14,6 +14,10 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
   evaluate: ['Measures a model on patients that it has not seen.', async () => (await import('./evaluate.js')).evaluateCommand],
   predict: ['Tells the class of every nucleus of images, by a model.', async () => (await import('./predict.js')).predictCommand],
   info: ["Tells what a model's file says about it.", async () => (await import('./info.js')).infoCommand],
+  doctor: [
+    'Tells what the package runs on, and tests whether it computes what it should.',
+    async () => (await import('./doctor.js')).doctorCommand,
+  ],
   features: ['Extracts the radiomics features of every cell.', async () => (await import('./features.js')).featuresCommand],
 });
 
