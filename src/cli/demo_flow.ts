@@ -102,7 +102,7 @@ async function answer(model: UAM, { path, image, mask }: Picture, { folder, sess
 }
 
 function summaryOf(
-  { plan, seed, folder }: Steps,
+  { plan, seed, source, folder }: Steps,
   { learning, unseen }: DemoTiles,
   { scores, intervals }: EvaluationReport,
   { predictions }: Analysis,
@@ -118,6 +118,7 @@ function summaryOf(
     scores,
     picture: {
       path: own?.path ?? `${SHOWN}.png`,
+      ...{ mask: source?.mask, mpp: source?.mpp },
       own: own !== undefined,
       nuclei: predictions.length,
       classes: Object.fromEntries(classes),

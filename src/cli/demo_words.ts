@@ -10,8 +10,15 @@ export interface DemoSummary {
   unseen: { tiles: number; nuclei: number };
   accuracy: { value: number; low: number; high: number };
   scores: Scores;
-  /** The picture that was predicted; its nuclei per class. */
-  picture: { path: string; own: boolean; nuclei: number; classes: Record<string, number> };
+  /** The picture that was predicted, and its nuclei per class; the pixel size where the user gave it. */
+  picture: {
+    path: string;
+    mask: string | undefined;
+    mpp: number | undefined;
+    own: boolean;
+    nuclei: number;
+    classes: Record<string, number>;
+  };
   /** The mask of the picture's nuclei where they were found by the segmentation. */
   segmented: boolean;
   files: readonly string[];
@@ -49,6 +56,9 @@ function listed(folder: string, files: readonly (readonly [name: string, what: s
   return files.map(([, what], i) => `  ${(names[i] as string).padEnd(width)}  ${what}`);
 }
 
+/** A path as a shell takes it. */
+const typed = (path: string): string => (/^[\w./\\:-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
+
 /**
  * The text for standard output and, with an empty `folder`, for the folder itself.
  *
@@ -57,7 +67,8 @@ function listed(folder: string, files: readonly (readonly [name: string, what: s
 export function demoWords(summary: DemoSummary, folder: string): string {
   const { picture, segmented } = summary;
   const image = picture.own ? picture.path : `${folder}${SHOWN}.png`;
-  const labels = picture.own ? 'labels.png' : `${folder}${SHOWN}_labels.png`;
+  const labels = picture.mask ?? `${folder}${picture.own ? 'cells' : SHOWN}_labels.png`;
+  const scale = picture.mpp === undefined ? '' : ` --mpp ${picture.mpp}`;
   const look = listed(folder, [
     ['overlay.png', 'every nucleus in the colour of its class'],
     ['evaluation.html', 'how good the answers are: scores, confusion, ROC, calibration, learning curves'],
@@ -74,14 +85,14 @@ export function demoWords(summary: DemoSummary, folder: string): string {
     '',
     'Open first:',
     ...look,
-    `In QuPath (0.6 or later): drag ${image} into the window, then ${folder}cells.geojson onto the picture.`,
+    `In QuPath: drag ${image} into the window, then ${folder}cells.geojson onto the picture.`,
     '',
     'Also there:',
     ...rest,
     '',
     'Go on:',
-    `  npx uam predict --image ${image} --mask ${labels} --model ${folder}model.safetensors --out cells.csv`,
-    `  npx uam train --manifest ${folder}manifest.csv --size S --out my.safetensors     # write such a manifest for your own images`,
+    `  npx uam predict --image ${typed(image)} --mask ${typed(labels)}${scale} --model ${typed(`${folder}model.safetensors`)} --out cells.csv`,
+    `  npx uam train --manifest ${typed(`${folder}manifest.csv`)} --size S --out my.safetensors     # write such a manifest for your own images`,
     ...(picture.own ? [] : ['  npx uam demo --image your.png --mpp 0.5     # the same with a picture of yours']),
     '',
   ].join('\n');

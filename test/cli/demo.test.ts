@@ -130,6 +130,7 @@ t.test('a picture of the user', async (t) => {
 
   const found = await smallDemo({ out: at('found'), image: own.image, mpp: '0.25' });
   t.match(found.stdout, /as the built-in segmentation finds them/);
+  t.match(found.stdout, /uam predict --image \S+tile\.png --mask \S+cells_labels\.png --mpp 0\.25 --model/);
   const mask = await readMask(at('found', 'cells_labels.png'));
   t.equal((await readGeoJson(at('found', 'cells.geojson'))).polygons.count, findCells(mask).count);
   t.match(text('found', 'manifest.csv'), /,0\.25\n/, 'tiles are drawn at its scale');
