@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/native/load.js';
 import { macroF1 } from '../../src/train/f1.js';
+import { unpackRow } from '../../src/train/packed_cells.js';
 import { highestOf } from '../../src/train/run_model.js';
 import { fitTemperature } from '../../src/train/temperature.js';
 import type { FoldData, PartName } from './fold_data.js';
@@ -58,13 +59,12 @@ export async function findSklearn(): Promise<{ python: string; version: string }
 
 /** Rows of the cells under a part's points, missing values as NaN; points on no cell have none. */
 function matrix({ packed, rows, truth }: FoldData, part: PartName): { x: Float32Array; y: Int32Array; on: number[] } {
-  const { values, missing, width } = packed[part];
+  const { width } = packed[part];
   const on = [...rows[part].keys()].filter((i) => (rows[part][i] as number) >= 0);
   const x = new Float32Array(on.length * width);
-  on.forEach((point, i) => {
-    const from = (rows[part][point] as number) * width;
-    for (let f = 0; f < width; f++) x[i * width + f] = missing[from + f] === 1 ? Number.NaN : (values[from + f] as number);
-  });
+  const missing = new Uint8Array(x.length);
+  on.forEach((point, i) => void unpackRow(packed[part], rows[part][point] as number, x, missing, i * width));
+  for (let at = 0; at < x.length; at++) if (missing[at] === 1) x[at] = Number.NaN;
   return { x, y: Int32Array.from(on, (i) => truth[part][i] as number), on };
 }
 
