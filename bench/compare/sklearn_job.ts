@@ -62,9 +62,11 @@ function matrix({ packed, rows, truth }: FoldData, part: PartName): { x: Float32
   const { width } = packed[part];
   const on = [...rows[part].keys()].filter((i) => (rows[part][i] as number) >= 0);
   const x = new Float32Array(on.length * width);
-  const missing = new Uint8Array(x.length);
+  const missing = new Uint8Array(on.length * width);
   on.forEach((point, i) => void unpackRow(packed[part], rows[part][point] as number, x, missing, i * width));
-  for (let at = 0; at < x.length; at++) if (missing[at] === 1) x[at] = Number.NaN;
+  missing.forEach((is, i) => {
+    if (is === 1) x[i] = Number.NaN;
+  });
   return { x, y: Int32Array.from(on, (i) => truth[part][i] as number), on };
 }
 
