@@ -10,6 +10,7 @@ import { toStderr } from './session.js';
 
 /** The commands, each with its line in `uam --help`; its file is read only where the command is named. */
 const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => Promise<CliCommand>]>> = Object.freeze({
+  demo: ['Shows the whole way in a minute, on tissue that it draws.', async () => (await import('./demo.js')).demoCommand],
   train: ['Trains a model on images whose nuclei are known.', async () => (await import('./train.js')).trainCommand],
   evaluate: ['Measures a model on patients that it has not seen.', async () => (await import('./evaluate.js')).evaluateCommand],
   predict: ['Tells the class of every nucleus of images, by a model.', async () => (await import('./predict.js')).predictCommand],
