@@ -16,6 +16,7 @@ export interface DatasetFlags {
   patientColumn?: string;
   imageColumn?: string;
   mpp?: string;
+  cache?: string;
 }
 
 export const addDatasetFlags = (command: Command): Command =>
@@ -29,7 +30,8 @@ export const addDatasetFlags = (command: Command): Command =>
       '--mpp <um>',
       'micrometres per pixel (about 0.25 at 40x, 0.5 at 20x) of images that do not tell it, and have none in the manifest; ' +
         'with --table: of its columns x and y',
-    );
+    )
+    .option('--cache <folder>', 'keep the features of images in this folder, so that the next run need not extract them again');
 
 export const manifestHelp = `
 The manifest is a CSV file. Paths in it are relative to the manifest. Its columns, in any order:
@@ -74,6 +76,7 @@ export async function readCells(
   const mpp = numberFlag('mpp', flags.mpp, 'above 0');
   const options = { signal, ...(classes && { classes }), ...(mpp !== undefined && { mpp }) };
   if (flags.table !== undefined) {
+    if (flags.cache !== undefined) throw new UamError('UAM_ARGUMENT', '--cache is for --manifest: a table has its features already');
     const { classColumn, patientColumn, imageColumn } = flags;
     return readTable(file, {
       ...options,
@@ -88,6 +91,7 @@ export async function readCells(
   if (other) throw new UamError('UAM_ARGUMENT', `--${other[1]}-column is for --table: the columns of a manifest have fixed names`);
   const dataset = await readDataset(file, {
     ...options,
+    ...(flags.cache && { cache: flags.cache }),
     ...(extraction && { extraction }),
     onWarning: ({ image, code, message }) => log.warn(message.includes(image) ? message : `${image}: ${message}`, { image, code }),
     onProgress: ({ done, total }) =>
