@@ -1,7 +1,9 @@
 // The plots of an evaluation, each as one SVG text.
 import type { Rgb } from '../cells/palette.js';
+import { UamError } from '../errors.js';
+import { writeWhole } from '../files/write_whole.js';
 import type { EvaluationReport, LearningCurve, ReliabilityBin, RocCurve } from './evaluation_report.js';
-import { chart, escaped, type Frame, lineStyle, place, polyline, rgb } from './svg_chart.js';
+import { chart, escaped, type Frame, lineStyle, place, polyline, rgb, sideBySide } from './svg_chart.js';
 
 const unit = (label: string) => ({ label, low: 0, high: 1 });
 const diagonal = (frame: Frame): string => polyline(frame, [0, 1], [0, 1], 'stroke="#999" stroke-dasharray="4 4"');
@@ -61,6 +63,9 @@ export function rocPlot(curves: readonly RocCurve[], colors: Readonly<Record<str
   );
 }
 
+/** What the title of the table of confusion takes, in any font. */
+const titleWidth = 400;
+
 /** Counts of truth against calls, shaded by the share of the row. */
 export function confusionPlot(classes: readonly string[], confusion: readonly (readonly number[])[]): string {
   const missed = confusion.some((row) => (row[classes.length] ?? 0) > 0);
@@ -70,7 +75,10 @@ export function confusionPlot(classes: readonly string[], confusion: readonly (r
   const left = 40 + Math.min(190, 7 * longest);
   const slanted = columns.length > 4 || longest * 7 > cell;
   const top = 62 + (slanted ? Math.min(120, 5 * longest) : 12);
-  const [width, height] = [left + cell * columns.length + (slanted ? Math.min(100, 5 * longest) : 16), top + cell * classes.length + 16];
+  const [width, height] = [
+    Math.max(titleWidth, left + cell * columns.length + (slanted ? Math.min(100, 5 * longest) : 16)),
+    top + cell * classes.length + 16,
+  ];
   const body = confusion.map((row, y) => {
     const total = row.reduce((sum, count) => sum + count, 0);
     const cells = columns.map((_, x) => {
@@ -135,11 +143,25 @@ export function learningPlots(curves: readonly LearningCurve[]): string[] {
         description: own
           .map(({ name, y }) => `${name}: from ${three(y.find(Number.isFinite) ?? NaN)} to ${three(y.findLast(Number.isFinite) ?? NaN)}`)
           .join('; '),
-        x: { label: 'epoch', low: x0, high: x1 > x0 ? x1 : x0 + 1 },
+        x: { label: 'epoch', low: x0, high: x1 > x0 ? x1 : x0 + 1, whole: true },
         y: { label: name, low: y0 >= 0 ? Math.max(0, y0 - room) : y0 - room, high: y1 + room },
         legend: own.map((curve, i) => [lineStyle(i), curve.name]),
       },
       (frame) => own.map(({ x, y }, i) => polyline(frame, x, y, lineStyle(i))).join(''),
     );
   });
+}
+
+/**
+ * Writes the curves of a training as one SVG file, a chart beside the other. The file appears under its name when it is whole.
+ *
+ * @throws UamError `UAM_ARGUMENT` for another ending, `UAM_IO`
+ * @example
+ * const { rm } = await import('node:fs/promises');
+ * await writeLearningPlots('curves.svg', [{ chart: 'loss', name: 'training', x: [1, 2, 3], y: [1.1, 0.6, 0.4] }]);
+ * await rm('curves.svg');
+ */
+export async function writeLearningPlots(path: string, curves: readonly LearningCurve[]): Promise<void> {
+  if (!/\.svg$/i.test(path)) throw new UamError('UAM_ARGUMENT', `writeLearningPlots: the file must end in .svg, received ${path}`);
+  await writeWhole(path, [Buffer.from(sideBySide(learningPlots(curves)))]);
 }
