@@ -9,7 +9,7 @@ import { networkJob } from './network_job.js';
 import { findSklearn, sklearnJob } from './sklearn_job.js';
 import { type Result, Store } from './store.js';
 import { STUDIES, type Study, studyNamed } from './studies.js';
-import { datasetOf, type Places, TASKS } from './tasks.js';
+import { type Places, TASKS } from './tasks.js';
 
 export interface Setup {
   places: Places;
@@ -43,7 +43,7 @@ export class JobRunner {
     if (known) return known;
     const task = TASKS.find((one) => one.name === name);
     if (!task) throw new Error(`no data set ${name}`);
-    const dataset: CellDataset = await datasetOf(task, this.setup.places);
+    const dataset: CellDataset = await task.make(this.setup.places, () => {});
     const parts = foldsOf(dataset, this.setup.folds);
     this.#parts.set(name, parts);
     return parts;

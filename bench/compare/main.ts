@@ -1,21 +1,23 @@
-// npm run compare -- [run | plan | report] ...
+// npm run compare -- [run | plan | report | puma] ...
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../../src/native/load.js';
 import { contestantOf, settingOf } from './do_job.js';
 import { type Budget, countJobs } from './jobs.js';
+import { outOfDomain, storedOutOfDomain } from './out_of_domain.js';
 import { keepBudget, report } from './report_command.js';
 import { runJobs } from './run_jobs.js';
 import { findSklearn } from './sklearn_job.js';
 import { Store } from './store.js';
 import { STUDIES, type Study, studyNamed } from './studies.js';
-import { datasetOf, isPresent, type Places, TASKS } from './tasks.js';
+import { isPresent, type Places, TASKS } from './tasks.js';
 import { WorkerProcess } from './worker_process.js';
 
 const usage = `npm run compare -- [run] [options]      trains what is still to be trained, and stores results
 npm run compare -- plan [options]       says how many trainings that is
 npm run compare -- report [options]     writes the tables of docs/results.md, and bench/results/compare.json
+npm run compare -- puma [options]       trains on all of brca_m2c and predicts the PUMA image
   --study a,b     default all: ${STUDIES.map(({ name }) => name).join(', ')}
   --model text    only contestants whose names contain the text
   --quick         2 trials and 1 seed on the first of the folds
@@ -91,7 +93,7 @@ async function run(values: Values, places: Places, onlyPlan: boolean): Promise<v
   for (const study of studies) log(`${study.name}: ${countJobs([study], budget)} trainings`);
   if (onlyPlan) return;
   for (const name of new Set(studies.map(({ task }) => task))) {
-    await datasetOf(TASKS.find((task) => task.name === name) as (typeof TASKS)[number], places, log);
+    await TASKS.find((task) => task.name === name)?.make(places, log); // features are extracted once, before there are several processes
   }
   for (const { name } of studies) {
     mkdirSync(join(places.store, 'results', name), { recursive: true });
@@ -122,7 +124,8 @@ async function main(): Promise<void> {
   const { values, positionals } = read();
   const [command = 'run', ...others] = positionals;
   if (values.help) return log(usage);
-  if (others.length > 0 || !['run', 'plan', 'report'].includes(command)) throw new Error(`unknown: ${positionals.join(' ')}\n${usage}`);
+  if (others.length > 0 || !['run', 'plan', 'report', 'puma'].includes(command))
+    throw new Error(`unknown: ${positionals.join(' ')}\n${usage}`);
   const root = packageRoot();
   const places = {
     data: values.data ? resolve(values.data) : join(root, '..', 'shared', 'data'),
@@ -130,7 +133,11 @@ async function main(): Promise<void> {
   };
   if (command === 'report') {
     const resamples = number('resamples', values.resamples, 1);
-    await report(await studiesFor(values, places), places, { root, resamples, others: new Map() }, log);
+    const puma = await storedOutOfDomain(places);
+    const others = new Map(puma ? [['puma', puma]] : []);
+    await report(await studiesFor(values, places), places, { root, resamples, others }, log);
+  } else if (command === 'puma') {
+    await outOfDomain(places, number('seeds', values.seeds ?? '3', 1), log);
   } else {
     await run(values, places, command === 'plan');
   }

@@ -6,12 +6,13 @@ import { writeWhole } from '../../src/files/write_whole.js';
 import { commit, machine } from '../machine.js';
 import { assemble, resultsOf } from './assemble.js';
 import { settingOf } from './do_job.js';
+import { goalsText } from './goals.js';
 import type { Budget } from './jobs.js';
 import { studyText, withBlock } from './results_tables.js';
 import { Store } from './store.js';
 import type { Study } from './studies.js';
 import { type Summary, summarise } from './summary.js';
-import { datasetOf, type Log, type Places, TASKS } from './tasks.js';
+import { type Log, type Places, TASKS } from './tasks.js';
 
 const budgetFile = ({ store }: Places, study: string) => join(store, 'results', study, 'budget.json');
 
@@ -26,7 +27,7 @@ async function summaryOf(study: Study, places: Places, resamples: number, log: L
   const budget = JSON.parse(await readFile(file, 'utf8')) as Budget;
   const store = new Store(places.store);
   const results = await resultsOf(study, budget, (job, contestant) => store.read(job, settingOf(study, contestant, budget.folds)));
-  const dataset = await datasetOf(task, places, log);
+  const dataset = await task.make(places, log);
   return summarise(study, budget, assemble(study, budget, dataset, results), { positive: task.positive, resamples, log });
 }
 
@@ -55,7 +56,11 @@ export async function report(
   }
   const page = join(root, 'docs', 'results.md');
   let document = await readFile(page, 'utf8');
+  const main = summaries.find(({ study }) => study === 'brca_cell');
+  const goals = main && goalsText(main);
   const blocks = [
+    ...(goals ? [['goals', goals] as const] : []),
+
     ...summaries.map((summary) => [summary.study, studyText(summary)] as const),
     ...[...others].map(([name, { text }]) => [name, text] as const),
   ];

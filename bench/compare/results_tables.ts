@@ -51,7 +51,7 @@ function detailTable(summary: Summary): string {
   const rows = summary.rows.map((row) => [
     row.name,
     ...classes.map((name) => three(at(row, `f1:${name}`).value)),
-    ...[three(row.eceBefore), three(at(row, 'ece').value)],
+    ...[three(row.eceBefore), three(row.ece)],
     row.seeds > 1 ? three(row.spread['macroF1']) : '-',
     row.seconds.toFixed(1),
   ]);
@@ -69,10 +69,13 @@ function classTable(summary: Summary): string {
 function ensembleTable(summary: Summary): string | undefined {
   const rows = summary.rows.filter(({ ensemble }) => ensemble);
   if (rows.length === 0) return undefined;
-  const names = [...comparedScores(summary.positive), 'ece'];
   return table(
     ['mean of the seeds', 'accuracy', 'macro-F1', aurocOf(summary), 'ECE'],
-    rows.map(({ name, ensemble }) => [name, ...names.map((score) => between(ensemble?.[score] as Interval))]),
+    rows.map(({ name, ensemble, ensembleEce }) => [
+      name,
+      ...comparedScores(summary.positive).map((score) => between(ensemble?.[score] as Interval)),
+      three(ensembleEce),
+    ]),
   );
 }
 

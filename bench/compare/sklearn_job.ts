@@ -20,6 +20,9 @@ interface Answer {
   iterations?: number;
 }
 
+/** The most rounds of boosting. */
+const ROUNDS = 150;
+
 const script = () => join(packageRoot(), 'bench', 'peers', 'sklearn_model.py');
 
 /** One call of the script; rejects where it ends without an answer. */
@@ -62,11 +65,11 @@ function matrix({ packed, rows, truth }: FoldData, part: PartName): { x: Float32
   const { width } = packed[part];
   const on = [...rows[part].keys()].filter((i) => (rows[part][i] as number) >= 0);
   const x = new Float32Array(on.length * width);
-  const missing = new Uint8Array(on.length * width);
-  on.forEach((point, i) => void unpackRow(packed[part], rows[part][point] as number, x, missing, i * width));
-  missing.forEach((is, i) => {
-    if (is === 1) x[i] = Number.NaN;
+  const missing = new Uint8Array(x.length);
+  on.forEach((point, i) => {
+    unpackRow(packed[part], rows[part][point] as number, x, missing, i * width);
   });
+  for (let i = 0; i < x.length; i++) if (missing[i] === 1) x[i] = Number.NaN;
   return { x, y: Int32Array.from(on, (i) => truth[part][i] as number), on };
 }
 
@@ -107,7 +110,7 @@ export async function sklearnJob(
   const classes = data.classes.length;
   const params = kind === 'logistic' ? logisticTrial(trial) : treesTrial(trial);
   try {
-    const answer = await call(python, { folder, features, classes, model: kind, params, seed, out });
+    const answer = await call(python, { folder, features, classes, model: kind, params, rounds: ROUNDS, seed, out });
     if (answer.seconds === undefined) throw new Error(answer.unavailable ?? 'no answer');
     const [held, tested] = (await Promise.all(
       (['validation', 'test'] as const).map((part) =>

@@ -1,5 +1,7 @@
 // A study in numbers: what the tables show, and what is kept as JSON.
 import type { Interval } from '../../src/report/evaluation_report.js';
+import { scorePredictions } from '../../src/train/metrics.js';
+import type { TestedPoints } from '../../src/train/tested_points.js';
 import type { Answers } from './assemble.js';
 import type { Budget } from './jobs.js';
 import { differenceOf, intervalOf, type SampledScores, sampledScores } from './resampling.js';
@@ -17,9 +19,12 @@ export interface Row {
   scores: Record<string, Interval>;
   /** Greatest less least over the seeds. */
   spread: Record<string, number>;
+  /** Calibration error at the temperature of the validation patients, mean over the seeds; and without it. */
+  ece: number;
   eceBefore: number;
   /** Of the seeds' mean probabilities. */
   ensemble?: Record<string, Interval>;
+  ensembleEce?: number;
 }
 
 export interface Difference {
@@ -50,14 +55,12 @@ export interface Summary {
 /** The scores in which models are compared. */
 export const comparedScores = (positive: string): string[] => ['accuracy', 'macroF1', `auroc:${positive}`];
 
-const namesOf = (classes: readonly string[], positive: string): string[] => [
-  ...new Set([...comparedScores(positive), 'balancedAccuracy', 'macroAuroc', 'ece', ...classes.map((name) => `f1:${name}`)]),
-];
-
 const intervals = (scores: SampledScores): Record<string, Interval> =>
   Object.fromEntries([...scores].map(([name, sampled]) => [name, intervalOf(sampled)]));
 
-/** @param of summaries of contestants are compared with those of `of`: names */
+const meanEce = (runs: readonly TestedPoints[]): number => runs.reduce((sum, run) => sum + scorePredictions(run).ece, 0) / runs.length;
+
+/** Scores all answers of a study, and compares the models of UAM with each of the others. */
 export function summarise(
   study: Study,
   budget: Budget,
@@ -68,15 +71,13 @@ export function summarise(
   if (!first) return undefined;
   const run = first.runs[0] as Answers['runs'][number];
   const { classes } = run;
-  const names = namesOf(classes, positive);
   const sampled = new Map<string, { runs: SampledScores; ensemble: SampledScores }>();
   const rows = answers.map((own): Row => {
     log(`${study.name}: ${own.contestant.name}`);
-    const runs = sampledScores(own.runs, names, resamples);
-    const ensemble = own.ensemble ? sampledScores([own.ensemble], names, resamples) : runs;
+    const runs = sampledScores(own.runs, resamples);
+    const ensemble = own.ensemble ? sampledScores([own.ensemble], resamples) : runs;
     sampled.set(own.contestant.name, { runs, ensemble });
-    const single = own.runs.map((one) => sampledScores([one], names, 0));
-    const before = own.uncalibrated.map((one) => sampledScores([one], ['ece'], 0).get('ece')?.value as number);
+    const single = own.runs.map((one) => sampledScores([one], 0));
     const spread = (name: string) => {
       const values = single.map((scores) => scores.get(name)?.value as number);
       return Math.max(...values) - Math.min(...values);
@@ -84,9 +85,9 @@ export function summarise(
     const { contestant, parameters, shape, seconds } = own;
     return {
       ...{ name: contestant.name, uam: contestant.kind === 'network' && contestant.uam === true, parameters, shape, seconds },
-      ...{ seeds: own.runs.length, scores: intervals(runs), eceBefore: before.reduce((a, b) => a + b, 0) / before.length },
+      ...{ seeds: own.runs.length, scores: intervals(runs), ece: meanEce(own.runs), eceBefore: meanEce(own.uncalibrated) },
       spread: Object.fromEntries(comparedScores(positive).map((name) => [name, spread(name)])),
-      ...(own.ensemble ? { ensemble: intervals(ensemble) } : {}),
+      ...(own.ensemble ? { ensemble: intervals(ensemble), ensembleEce: meanEce([own.ensemble]) } : {}),
     };
   });
   const differences = rows

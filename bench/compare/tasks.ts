@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { features } from '../../src/radiomics/catalogue.js';
 import type { CellDataset } from '../../src/train/dataset.js';
 import { readDataset } from '../../src/train/read_manifest.js';
 import { readTable } from '../../src/train/read_table.js';
 import { DEFAULT_RECIPE, recipeText } from '../../src/train/recipe.js';
-import { storeDataset, storedDataset } from './feature_cache.js';
 
 export type Log = (line: string) => void;
 
@@ -25,7 +25,7 @@ export interface Task {
   needs: string;
   /** The class whose area under the curve is told beside the mean over classes. */
   positive: string;
-  /** What the dataset depends on beside the files. */
+  /** What the numbers depend on beside the files. */
   key: string;
   make(places: Places, log: Log): Promise<CellDataset>;
 }
@@ -44,7 +44,7 @@ const brca: Task = {
   name: 'brca_m2c',
   needs: 'brca_m2c/images.csv',
   positive: 'tumour_epithelial',
-  key: recipeText(DEFAULT_RECIPE),
+  key: JSON.stringify([recipeText(DEFAULT_RECIPE), features.map(({ name }) => name)]),
   async make({ data, store }, log) {
     const folder = resolve(data, 'brca_m2c');
     const rows = (await lines(join(folder, 'images.csv'))).map(([image, patient]) => {
@@ -54,8 +54,13 @@ const brca: Task = {
     const manifest = join(store, 'manifests', 'brca_m2c.csv');
     await mkdir(join(store, 'manifests'), { recursive: true });
     await writeFile(manifest, `image,mask,points,patient,mpp\n${rows.join('\n')}\n`);
-    log(`brca_m2c: extracting the features of ${rows.length} images`);
-    return readDataset(manifest, { extraction: DEFAULT_RECIPE });
+    return readDataset(manifest, {
+      extraction: DEFAULT_RECIPE,
+      cache: join(store, 'features'),
+      onProgress: ({ cached, done, total }) => {
+        if (!cached) log(`brca_m2c: features of image ${done} of ${total}`);
+      },
+    });
   },
 };
 
@@ -86,15 +91,3 @@ export const TASKS: readonly Task[] = Object.freeze([brca, pumaShapes, wdbc]);
 
 /** Whether the files of a task are there. */
 export const isPresent = ({ needs }: Task, { data }: Places): boolean => existsSync(join(data, needs));
-
-/** The dataset of a task, from the store where it was made before. */
-export async function datasetOf(task: Task, places: Places, log: Log = () => {}): Promise<CellDataset> {
-  const folder = join(places.store, 'features');
-  const path = join(folder, `${task.name}.cells`);
-  const stored = await storedDataset(path, task.key);
-  if (stored) return stored;
-  const dataset = await task.make(places, log);
-  await mkdir(folder, { recursive: true });
-  await storeDataset(path, task.key, dataset);
-  return dataset;
-}

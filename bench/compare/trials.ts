@@ -65,7 +65,7 @@ export function treesTrial(trial: number): TreesTrial {
   if (trial === 0) return { learning_rate: 0.1, max_leaf_nodes: 31, min_samples_leaf: 20, l2_regularization: 0 };
   const draw = new Draw(trial, 3);
   return {
-    learning_rate: draw.times(0.03, 0.3),
+    learning_rate: draw.times(0.05, 0.3),
     max_leaf_nodes: Math.round(draw.times(6, 64)),
     min_samples_leaf: Math.round(draw.times(10, 200)),
     l2_regularization: draw.times(1e-3, 30),

@@ -1,6 +1,6 @@
 """Fits logistic regression or histogram gradient-boosted trees and answers for the validation and the test rows.
 
-A JSON object on stdin: folder (of the arrays), features, classes, model, params, seed, out. Arrays are raw little-endian:
+A JSON object on stdin: folder (of the arrays), features, classes, model, params, rounds, seed, out. Arrays are raw little-endian:
 training_x.f32 (NaN: missing), training_y.i32, the same of validation, test_x.f32. Writes validation_p.f32 and test_p.f32,
 probabilities [rows, classes], to `out`; prints a JSON object: seconds (of the processor, training), iterations. Every sample weighs
 (n / (classes * n_class)) ** 0.5, as in the package's loss.
@@ -56,7 +56,7 @@ def main():
     else:
         # As many rounds as do best on the validation rows: the networks stop in the same way.
         model = HistGradientBoostingClassifier(
-            max_iter=request.get("rounds", 200), early_stopping=False, random_state=request["seed"], **request["params"]
+            max_iter=request["rounds"], early_stopping=False, random_state=request["seed"], **request["params"]
         )
         model.fit(x, y, sample_weight=weights)
         scores = [

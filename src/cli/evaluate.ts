@@ -136,7 +136,9 @@ function chosen(dataset: CellDataset, split: EvaluateFlags['split'], path: strin
 /** The temperature's patients: the model may have been chosen by them, but not have learned from them. */
 async function calibrationPoints(path: string, flags: DatasetFlags, model: UAM, session: Session): Promise<TestedPoints> {
   const reading = { classes: model.classes, extraction: model.extraction };
-  const dataset = await readCells(path, flags, { ...reading, what: 'validation cells' }, session);
+  const all = await readCells(path, flags, { ...reading, what: 'validation cells' }, session);
+  const marked = all.select((sample) => sample.split === 'validation');
+  const dataset = marked.samples.length > 0 ? marked : all;
   const seen = (await model.seenIn(dataset, session.signal)) ?? [];
   const trained = seen.filter(({ as }) => as === 'training').map(({ name }) => name);
   if (trained.length > 0) {

@@ -44,7 +44,7 @@ export interface CellInput {
 export interface PredictOptions {
   /** Whether the backbone's state of each cell is wanted. Default true. */
   embeddings?: boolean;
-  /** Tokens worked on at once. Default 8192. */
+  /** Tokens that each thread works on at once, a tile at least. Default 2048: more takes more memory, and is not faster. */
   tokenBudget?: number;
   signal?: AbortSignal;
   onProgress?: (progress: FitProgress) => void;
@@ -244,7 +244,7 @@ export class UAM {
    */
   async predict(input: FeatureTable | FeatureColumns | CellInput | ImageInput, options: PredictOptions = {}): Promise<Predictions> {
     const { config, weights, facts, notes } = this.#ready('predict');
-    const { embeddings = true, tokenBudget = 8192, signal, onProgress } = options;
+    const { embeddings = true, tokenBudget = 2048, signal, onProgress } = options;
     if ('image' in input) return this.#predictImage(input, options);
     const { table, positions, mpp }: CellInput = 'table' in input ? input : { table: input };
     const places = positions ?? ('centroids' in table && mpp !== undefined ? positionsOf(table.centroids, mpp, 'predict') : undefined);
