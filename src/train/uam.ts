@@ -23,6 +23,7 @@ import { softmaxAt } from './temperature.js';
 import { runTask, type Task, type TaskResult, type Weights } from './thread_task.js';
 import { scalingOf } from './training_scaling.js';
 import type { EpochRecord } from './training_state.js';
+import { byCell, windowSize } from './windows.js';
 
 export interface UamOptions extends BackboneOptions {
   /** How cells become tokens: `'feature'`, `'cell'` (default), `'chunk'`, `'vector'`, or more settings. */
@@ -221,6 +222,7 @@ export class UAM {
     const notes = {
       ...{ [NOTES.temperature]: String(outcome.temperature), [NOTES.version]: packageVersion(), [NOTES.data]: data, ...recipe },
       ...{ [NOTES.seen]: JSON.stringify(seen), [NOTES.history]: JSON.stringify(outcome.history) },
+      ...(places ? { [NOTES.window]: String(windowSize(packed.positions)) } : {}),
     };
     const facts = { scaling, classes: [...dataset.classes], notes };
     this.#trained = { config, weights, facts, notes: modelNotes(notes, 'the model') };
@@ -241,7 +243,7 @@ export class UAM {
    *   `radiomics.extract`; `UAM_ABORTED`
    */
   async predict(input: FeatureTable | FeatureColumns | CellInput | ImageInput, options: PredictOptions = {}): Promise<Predictions> {
-    const { config, weights, facts } = this.#ready('predict');
+    const { config, weights, facts, notes } = this.#ready('predict');
     const { embeddings = true, tokenBudget = 2048, signal, onProgress } = options;
     if ('image' in input) return this.#predictImage(input, options);
     const { table, positions, mpp }: CellInput = 'table' in input ? input : { table: input };
@@ -250,12 +252,14 @@ export class UAM {
       throw new UamError('UAM_SHAPE', `predict: positions must be x and y of ${table.length} cells, received ${places.length} numbers`);
     }
     const pace = new Pace('predict', signal);
-    const cells = await packCells([{ name: 'predict', table, positions: places }], facts.scaling, config.tokens.kind === 'cell', pace);
+    const cells = await packCells([{ name: 'predict', table, positions: places }], facts.scaling, config.tokens.kind === 'cell', pace, {
+      size: notes.window,
+    });
     const task: Task = { predict: { config, weights, cells, tokenBudget, embeddings } };
     const run = cells.cells * weightOf(config, weights) < SMALL ? runTask : runOffThread;
     const { predict } = (await run(task, { signal, onProgress })) as Extract<TaskResult, { fit?: undefined }>;
     const width = config.backbone.width;
-    const inOrder = (rows: Float32Array, size: number) => ordered(rows, size, cells.source, pace);
+    const inOrder = (rows: Float32Array, size: number) => byCell(rows, size, cells, table.length, pace);
     return new Predictions({
       classNames: facts.classes,
       probabilities: Float32Array.from(softmaxAt(await inOrder(predict.logits, config.classes), config.classes, this.temperature)),
@@ -296,14 +300,4 @@ const tokensOf = (tokens: UamOptions['tokens'] = 'cell'): Partial<TokensConfig> 
 function weightOf({ features, tokens }: ClassifierConfig, weights: Weights): number {
   const numbers = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0);
   return numbers * (tokens.kind === 'feature' ? features + 1 : tokens.kind === 'chunk' ? Math.ceil(features / 16) + 1 : 1);
-}
-
-/** Rows back in the order that cells were given in. */
-async function ordered(rows: Float32Array, size: number, source: Int32Array, pace: Pace): Promise<Float32Array> {
-  const out = new Float32Array(rows.length);
-  for (let row = 0; row < source.length; row++) {
-    out.set(rows.subarray(row * size, (row + 1) * size), (source[row] as number) * size);
-    if (row % 4096 === 0) await pace.rest();
-  }
-  return out;
 }
