@@ -202,15 +202,16 @@ export class CrossFusion extends Module {
     const { dtype } = tokens;
     const count = seen.length;
     if (count === 0) return tokens;
-    const places = (pixels: Float64Array, stride: number) => {
-      const at = onMap(pixels, stride);
-      return Tensor.from(dtype === 'float64' ? at : Float32Array.from(at), [at.length / 2, 2]);
-    };
-    const own = Tensor.from(image);
-    const gridImages = Tensor.from(Int32Array.from({ length: count * GRID ** 2 }, (_, i) => image[Math.floor(i / GRID ** 2)] as number));
+    // Positions and grids in one call: each map is read once, and its gradient is one sum, recomputed or not.
+    const images = Int32Array.from({ length: count * (1 + GRID ** 2) }, (_, i) =>
+      i < count ? (image[i] as number) : (image[Math.floor((i - count) / GRID ** 2)] as number),
+    );
     const values = levels.flatMap(({ tensor, stride, channels }) => {
-      const inBox = sampleBilinear(tensor, places(grids, stride), gridImages);
-      return [sampleBilinear(tensor, places(points, stride), own), mean(reshape(inBox, [count, GRID ** 2, channels]), { axis: 1 })];
+      const at = [...onMap(points, stride), ...onMap(grids, stride)];
+      const places = Tensor.from(dtype === 'float64' ? Float64Array.from(at) : Float32Array.from(at), [images.length, 2]);
+      const all = sampleBilinear(tensor, places, Tensor.from(images));
+      const inBox = reshape(slice(all, [count], [images.length]), [count, GRID ** 2, channels]);
+      return [slice(all, [0], [count]), mean(inBox, { axis: 1 })];
     });
     const change = mul(matmul(concat(values, 1), this.get('sample')), tanh(this.get('alpha1')));
     return add(tokens, spread(change, seen, rows));
