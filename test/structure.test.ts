@@ -28,6 +28,7 @@ const everything = [...native, ...cuda, ...src, ...tests, ...bench, ...scripts];
 /** Which folder of src/ may import which: itself, and what stands before it. */
 const order = [
   'errors',
+  'files',
   'native',
   'tensor',
   'ops',

@@ -1,258 +1,76 @@
 #include "kernels/neighbor_attention.h"
 
-#include <string>
+#include <atomic>
 #include <utility>
 
+#include "kernels/neighbor_attention_plan.h"
 #include "parallel.h"
 #include "scratch.h"
 #define UAM_SIMD_FILE "kernels/neighbor_attention.cpp"
 #include "simd.h"
 #include "kernels/attention_tile.h"
+#include "kernels/neighbor_attention_block.h"
+#include "kernels/neighbor_attention_list.h"
 
 namespace uam::cpu::UAM_ISA {
 namespace attention {
 
-// out[e] = <x, row(e)> for e < count. Writes whole vectors.
-template <class Row> UAM_INLINE void dot_rows(const float* x, int64_t width, int64_t count, Row&& row, float* out) {
-  for (int64_t e = 0; e < count; e += W) {
-    const int here = at_most_a_vector(count - e);
-    vf m[W];
-    for (int r = 0; r < W; ++r) {
-      m[r] = set1(0.f);
-      if (r >= here) continue;
-      const float* y = row(e + r);
-      int64_t c = 0;
-      for (; c + W <= width; c += W) m[r] = fma(load(x + c), load(y + c), m[r]);
-      if (c < width) m[r] = fma(load_n(x + c, int(width - c)), load_n(y + c, int(width - c)), m[r]);
+// Whether every number is finite: x - x is 0, or else NaN.
+inline bool all_finite(const float* x, int64_t count) {
+  constexpr int64_t kBlock = 1 << 14;
+  std::atomic<bool> finite{true};
+  parallel_for((count + kBlock - 1) / kBlock, 4, [&](int64_t begin, int64_t end) {
+    const int64_t last = end * kBlock < count ? end * kBlock : count;
+    vf rest[4] = {};
+    int64_t i = begin * kBlock;
+    for (; i + 4 * W <= last; i += 4 * W)
+      for (int chain = 0; chain < 4; ++chain) {
+        const vf here = load(x + i + chain * W);
+        rest[chain] += here - here;
+      }
+    for (; i < last; i += W) {
+      const vf here = load_n(x + i, at_most_a_vector(last - i));
+      rest[0] += here - here;
     }
-    store(out + e, sum_rows(m));
-  }
+    if (sum(rest[0] + rest[1] + rest[2] + rest[3]) != 0.f) finite = false;
+  });
+  return finite;
 }
 
-// N vectors of to += factor * sum over e < count of weight[e] row(e), from column c on; `tail` elements in the last one.
-template <int N, class Row>
-UAM_INLINE void add_rows_columns(const float* weight, int64_t count, Row&& row, float factor, int64_t c, int tail, float* to) {
-  constexpr int kChains = N < 4 ? 4 : 1;  // enough independent sums to hide the latency of an addition
-  vf sum[kChains][N] = {};
-  int64_t e = 0;
-  for (; e + kChains <= count; e += kChains)
-    for (int chain = 0; chain < kChains; ++chain) {
-      const float* y = row(e + chain) + c;
-      const vf w = set1(weight[e + chain]);
-      for (int n = 0; n < N; ++n) sum[chain][n] = fma(w, n < N - 1 ? load(y + n * W) : load_n(y + n * W, tail), sum[chain][n]);
-    }
-  for (; e < count; ++e)
-    for (int n = 0; n < N; ++n) sum[0][n] = fma(set1(weight[e]), load_n(row(e) + c + n * W, n < N - 1 ? W : tail), sum[0][n]);
-  for (int n = 0; n < N; ++n) {
-    for (int chain = 1; chain < kChains; ++chain) sum[0][n] += sum[chain][n];
-    const int here = n < N - 1 ? W : tail;
-    store_n(to + c + n * W, fma(sum[0][n], set1(factor), load_n(to + c + n * W, here)), here);
-  }
-}
-
-template <class Row> UAM_INLINE void add_rows(const float* weight, int64_t count, Row&& row, float factor, int64_t width, float* to) {
-  int64_t c = 0;
-  for (; c + 4 * W <= width; c += 4 * W) add_rows_columns<4>(weight, count, row, factor, c, W, to);
-  for (; c < width; c += W) add_rows_columns<1>(weight, count, row, factor, c, at_most_a_vector(width - c), to);
-}
-
-UAM_INLINE void clear(float* to, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) to[i] = 0.f;
-}
-
-// Queries or keys per task: some 50 us of work.
-inline int64_t neighbor_grain(const NeighborProblem& p, int64_t tokens) {
-  const int64_t cost = (p.edges / (tokens > 0 ? tokens : 1) + 8) * (p.heads + 1) * (p.dim + p.dim_v + 8);
-  const int64_t grain = (int64_t(1) << 20) / cost;
-  return grain < 1 ? 1 : grain;
-}
-
-// One query and one head: pointers to their rows and to those of the keys on their list.
-struct NeighborRow {
-  const NeighborProblem& p;
-  int64_t query, head, first, count;
-  int64_t head_kv() const { return head / (p.heads / p.heads_kv); }
-  int64_t at(int64_t width) const { return (query * p.heads + head) * width; }
-  const float* key(int64_t e) const { return p.k.data + (p.indices.data[first + e] * p.heads_kv + head_kv()) * p.dim; }
-  const float* value(int64_t e) const { return p.v.data + (p.indices.data[first + e] * p.heads_kv + head_kv()) * p.dim_v; }
-};
-
-// scores[e] of a row; -inf in the lanes beyond the list.
-inline void score_list(const NeighborRow& row, float* scores) {
-  const NeighborProblem& p = row.p;
-  dot_rows(
-      p.q.data + row.at(p.dim), p.dim, row.count, [&](int64_t e) { return row.key(e); }, scores);
-  for (int64_t e = 0; e < row.count; ++e)
-    scores[e] = scores[e] * p.scale + (p.bias ? p.bias.data[(row.first + e) * p.heads + row.head] : 0.f);
-  for (int64_t e = row.count; e < round_up(row.count, W); ++e) scores[e] = -__builtin_inff();
-}
-
-inline void forward_list(const NeighborAttentionFwd& p, const NeighborRow& row, float* scores) {
-  score_list(row, scores);
-  const float infinity = __builtin_inff();
-  vf top = set1(-infinity), sums = set1(0.f);
-  for (int64_t e = 0; e < row.count; e += W) top = max_of(load(scores + e), top);
-  const float highest_score = highest(top), shift = highest_score == -infinity ? 0.f : highest_score;
-  for (int64_t e = 0; e < row.count; e += W) {
-    const vf weight = exp_negative(load(scores + e) - set1(shift));
-    store(scores + e, weight);
-    sums += weight;
-  }
-  const float total = sum(sums);
-  p.lse.data[row.head * p.tokens_q + row.query] = shift == infinity ? shift : shift + std::log(total);
-  float* out = p.out.data + row.at(p.dim_v);
-  clear(out, p.dim_v);
-  if (total != 0.f)
-    add_rows(
-        scores, row.count, [&](int64_t e) { return row.value(e); }, 1.f / total, p.dim_v, out);
-}
-
-// p[e] (into probability) and ds[e] (into d_score) from scores, <dOut, v>, lse and delta of each edge.
-UAM_INLINE void differentiate_list(float* probability, float* d_score, int64_t count, const float* lse, const float* delta) {
-  for (int64_t e = 0; e < count; e += W) {
-    const vf weight = exp_negative(load(probability + e) - load(lse + e));
-    store(probability + e, weight);
-    store(d_score + e, weight * (load(d_score + e) - load(delta + e)));
-  }
-}
-
-// dQ and dBias of one query and head.
-inline void backward_query(const NeighborAttentionBwd& p, const NeighborRow& row, const float* deltas, float* buffer) {
-  const int64_t padded = round_up(row.count, W);
-  float *probability = buffer, *d_score = buffer + padded, *lse = d_score + padded, *delta = lse + padded;
-  const float seen = p.lse.data[row.head * p.tokens_q + row.query];
-  for (int64_t e = 0; e < padded; ++e) {
-    lse[e] = seen == -__builtin_inff() ? -seen : seen;
-    delta[e] = deltas[row.query * p.heads + row.head];
-  }
-  score_list(row, probability);
-  dot_rows(
-      p.d_out.data + row.at(p.dim_v), p.dim_v, row.count, [&](int64_t e) { return row.value(e); }, d_score);
-  differentiate_list(probability, d_score, row.count, lse, delta);
-  if (p.d_bias)
-    for (int64_t e = 0; e < row.count; ++e) p.d_bias.data[(row.first + e) * p.heads + row.head] = d_score[e];
-  if (!p.d_q) return;
-  float* d_q = p.d_q.data + row.at(p.dim);
-  clear(d_q, p.dim);
-  add_rows(
-      d_score, row.count, [&](int64_t e) { return row.key(e); }, p.scale, p.dim, d_q);
-}
-
-// dK and dV of one key and key/value head: the same sums, seen from the key.
-inline void backward_key(const NeighborAttentionBwd& p, const IncomingEdges& incoming, int64_t key, int64_t head_kv, const float* deltas,
-                         float* buffer) {
-  const int64_t first = incoming.start[key], count = incoming.start[key + 1] - first, padded = round_up(count, W),
-                group = p.heads / p.heads_kv;
-  const float *k = p.k.data + (key * p.heads_kv + head_kv) * p.dim, *v = p.v.data + (key * p.heads_kv + head_kv) * p.dim_v;
-  float* d_k = p.d_k ? p.d_k.data + (key * p.heads_kv + head_kv) * p.dim : nullptr;
-  float* d_v = p.d_v ? p.d_v.data + (key * p.heads_kv + head_kv) * p.dim_v : nullptr;
-  if (d_k) clear(d_k, p.dim);
-  if (d_v) clear(d_v, p.dim_v);
-  float *probability = buffer, *d_score = buffer + padded, *lse = d_score + padded, *delta = lse + padded;
-  const float infinity = __builtin_inff();
-  for (int64_t head = head_kv * group; head < (head_kv + 1) * group; ++head) {
-    const auto row_of = [&](int64_t e) { return incoming.query[first + e] * p.heads + head; };
-    const auto query = [&](int64_t e) { return p.q.data + row_of(e) * p.dim; };
-    const auto d_out = [&](int64_t e) { return p.d_out.data + row_of(e) * p.dim_v; };
-    dot_rows(k, p.dim, count, query, probability);
-    dot_rows(v, p.dim_v, count, d_out, d_score);
-    for (int64_t e = 0; e < padded; ++e) {
-      const float seen = e < count ? p.lse.data[head * p.tokens_q + incoming.query[first + e]] : infinity;
-      lse[e] = seen == -infinity ? infinity : seen;
-      delta[e] = e < count ? deltas[row_of(e)] : 0.f;
-      if (e < count)
-        probability[e] = probability[e] * p.scale + (p.bias ? p.bias.data[int64_t(incoming.edge[first + e]) * p.heads + head] : 0.f);
-    }
-    differentiate_list(probability, d_score, count, lse, delta);
-    if (d_k) add_rows(d_score, count, query, p.scale, p.dim, d_k);
-    if (d_v) add_rows(probability, count, d_out, 1.f, p.dim_v, d_v);
-  }
+inline bool all_finite(const NeighborProblem& p) {
+  return all_finite(p.q.data, p.q.size) && all_finite(p.k.data, p.k.size) && all_finite(p.v.data, p.v.size) &&
+         (!p.slopes || (all_finite(p.slopes.data, p.slopes.size) && all_finite(p.distances.data, p.distances.size)));
 }
 
 }  // namespace attention
 
 void neighbor_attention_fwd(const NeighborAttentionFwd& p) {
-  parallel_for(p.tokens_q, attention::neighbor_grain(p, p.tokens_q), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      Scratch scratch;
-      float* scores = scratch.take<float>(attention::round_up(p.offsets.length(i), W));
-      for (int64_t head = 0; head < p.heads; ++head) attention::forward_list(p, {p, i, head, p.offsets.at(i), p.offsets.length(i)}, scores);
-    }
-  });
+  Scratch scratch;
+  const NeighborRuns plan = p.heads > 0 && attention::all_finite(p) ? neighbor_runs(p, W, scratch) : NeighborRuns{};
+  if (plan.runs > 0) attention::forward_runs(p, plan);
+  else attention::forward_lists(p);
 }
 
-void neighbor_attention_bwd(const NeighborAttentionBwd& p, const IncomingEdges& incoming) {
-  Scratch shared;
-  float* deltas = shared.take<float>(p.tokens_q * p.heads);
-  parallel_for(p.tokens_q * p.heads, 4096, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const float *x = p.d_out.data + row * p.dim_v, *y = p.out.data + row * p.dim_v;
-      vf total = set1(0.f);
-      for (int64_t c = 0; c < p.dim_v; c += W) {
-        const int n = attention::at_most_a_vector(p.dim_v - c);
-        total = fma(load_n(x + c, n), load_n(y + c, n), total);
-      }
-      deltas[row] = sum(total);
-    }
-  });
-  if (p.d_q || p.d_bias)
-    parallel_for(p.tokens_q, attention::neighbor_grain(p, p.tokens_q), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        Scratch scratch;
-        float* buffer = scratch.take<float>(4 * attention::round_up(p.offsets.length(i), W));
-        for (int64_t head = 0; head < p.heads; ++head)
-          attention::backward_query(p, {p, i, head, p.offsets.at(i), p.offsets.length(i)}, deltas, buffer);
-      }
-    });
-  if (p.d_k || p.d_v)
-    parallel_for(p.tokens_k, attention::neighbor_grain(p, p.tokens_k), [&](int64_t begin, int64_t end) {
-      for (int64_t j = begin; j < end; ++j) {
-        Scratch scratch;
-        float* buffer = scratch.take<float>(4 * attention::round_up(incoming.start[j + 1] - incoming.start[j], W));
-        for (int64_t head = 0; head < p.heads_kv; ++head) attention::backward_key(p, incoming, j, head, deltas, buffer);
-      }
-    });
+void neighbor_attention_bwd(const NeighborAttentionBwd& p) {
+  Scratch scratch;
+  const bool finite = p.heads > 0 && attention::all_finite(p) && attention::all_finite(p.d_out.data, p.d_out.size);
+  const NeighborRuns plan = finite ? neighbor_runs(p, W, scratch) : NeighborRuns{};
+  const int64_t parts = plan.runs > 0 ? plan.runs : p.tokens_q;
+  float* slope_parts = scratch.take<float>(parts * p.heads);
+  if (plan.runs > 0) attention::backward_runs(p, plan, slope_parts);
+  else attention::backward_lists(p, p.d_k || p.d_v ? incoming_edges(p, scratch) : IncomingEdges{}, slope_parts);
+  if (!p.d_slopes) return;
+  for (int64_t head = 0; head < p.heads; ++head) {
+    double total = 0;
+    for (int64_t part = 0; part < parts; ++part) total += double(slope_parts[part * p.heads + head]);
+    p.d_slopes.data[head] = float(total);
+  }
 }
 
 }  // namespace uam::cpu::UAM_ISA
 
 #ifndef UAM_ISA_PASS
 namespace uam::cpu {
-
-// `indices` as they were when checked: another thread may write to the caller's array meanwhile.
-static const int32_t* checked_indices(const NeighborProblem& p, Scratch& scratch) {
-  if (p.offsets.sequences() != p.tokens_q)
-    throw KernelError("UAM_SHAPE", "offsets must hold one list per query (" + std::to_string(p.tokens_q) + "), received " +
-                                       std::to_string(p.offsets.sequences()));
-  if (p.heads_kv == 0 ? p.heads != 0 : p.heads % p.heads_kv != 0)
-    throw KernelError("UAM_SHAPE",
-                      "heads must be a multiple of headsKv, received " + std::to_string(p.heads) + " and " + std::to_string(p.heads_kv));
-  int32_t* copy = scratch.take<int32_t>(p.edges);
-  for (int64_t e = 0; e < p.edges; ++e) {
-    copy[e] = p.indices.data[e];
-    if (copy[e] < 0 || copy[e] >= p.tokens_k)
-      throw KernelError("UAM_ARGUMENT", "indices[" + std::to_string(e) + "] must be from 0 to " + std::to_string(p.tokens_k - 1) +
-                                            ", received " + std::to_string(copy[e]));
-  }
-  return copy;
-}
-
-// A counting sort of the edges by key.
-static IncomingEdges incoming_edges(const NeighborProblem& p, Scratch& scratch) {
-  int32_t* start = scratch.take<int32_t>(p.tokens_k + 1);
-  int32_t* next = scratch.take<int32_t>(p.tokens_k);
-  int32_t *edge = scratch.take<int32_t>(p.edges), *query = scratch.take<int32_t>(p.edges);
-  for (int64_t j = 0; j <= p.tokens_k; ++j) start[j] = 0;
-  for (int64_t e = 0; e < p.edges; ++e) ++start[p.indices.data[e] + 1];
-  for (int64_t j = 0; j < p.tokens_k; ++j) next[j] = start[j], start[j + 1] += start[j];
-  for (int64_t i = 0; i < p.tokens_q; ++i)
-    for (int64_t e = p.offsets.at(i); e < p.offsets.at(i + 1); ++e) {
-      const int32_t at = next[p.indices.data[e]]++;
-      edge[at] = int32_t(e);
-      query[at] = int32_t(i);
-    }
-  return {start, edge, query};
-}
 
 void neighbor_attention_fwd(const NeighborAttentionFwd& given) {
   Scratch scratch;
@@ -265,8 +83,7 @@ void neighbor_attention_bwd(const NeighborAttentionBwd& given) {
   Scratch scratch;
   NeighborAttentionBwd p = given;
   p.indices.data = checked_indices(p, scratch);
-  const IncomingEdges incoming = p.d_k || p.d_v ? incoming_edges(p, scratch) : IncomingEdges{};
-  UAM_BEST(neighbor_attention_bwd)(p, incoming);
+  UAM_BEST(neighbor_attention_bwd)(p);
 }
 
 }  // namespace uam::cpu

@@ -1,12 +1,18 @@
 // Attention in which every query sees a given list of keys. Query i has edges e in [offsets[i], offsets[i + 1]), which
 // lead to the keys j = indices[e]; per head h and its key/value head g = h / (heads / headsKv):
-//   s[e]   = scale * <q[i,h], k[j,g]> + bias[e,h]
+//   s[e]   = scale * <q[i,h], k[j,g]> + bias[e,h] + slopes[h] distances[e]
 //   lse    = log sum_e exp(s[e]),  p[e] = exp(s[e] - lse),  out[i,h] = sum_e p[e] v[j,g]
 // A key may stand in a list more than once. An empty list gives out = 0, lse = -inf and no gradient.
 //   backward, with delta = <dOut[i,h], out[i,h]>:
 //   ds[e] = p[e] (<dOut[i,h], v[j,g]> - delta) = dBias[e,h]
 //   dQ[i,h] = scale sum_e ds[e] k[j,g];  dK[j,g] = scale sum ds[e] q[i,h];  dV[j,g] = sum p[e] dOut[i,h]
-// where the last two sum over the edges that lead to j, in rising order, and over the heads of the group.
+//   dSlopes[h] = sum_e ds[e] distances[e]
+// where dK and dV sum over the edges that lead to j, and over the heads of the group.
+//
+// Two ways lead there. Where queries that follow each other share most of their keys, as cells along a curve do, W queries
+// (lanes) meet the union of their keys in small dense products (neighbor_attention_block.h); the rest of the products is hidden.
+// Where lists have little in common, or hold a key twice, or something is not finite (and would spread through what is hidden),
+// every list is followed by itself (neighbor_attention_list.h). Which way is taken depends on the problem alone.
 #pragma once
 #include "params.h"
 
@@ -22,6 +28,8 @@ struct NeighborProblem {
   In<float> k;          // [tokensK, headsKv, dim]
   In<float> v;          // [tokensK, headsKv, dimV]
   In<float> bias;       // [edges, heads]
+  In<float> distances;  // [edges]
+  In<float> slopes;     // [heads], where there are distances
 
   template <class V> void problem_fields(V&& v_) {
     v_.dim("tokensQ", tokens_q);
@@ -38,6 +46,8 @@ struct NeighborProblem {
     v_.array("k", k, {tokens_k, heads_kv, dim});
     v_.array("v", v, {tokens_k, heads_kv, dim_v});
     v_.optional("bias", bias, {edges, heads});
+    v_.optional("distances", distances, {edges});
+    v_.optional("slopes", slopes, {heads});
   }
 };
 
@@ -55,6 +65,7 @@ struct NeighborAttentionBwd : NeighborProblem {
   In<float> out, d_out;              // [tokensQ, heads, dimV]
   In<float> lse;                     // [heads, tokensQ]
   Out<float> d_q, d_k, d_v, d_bias;  // shaped like q, k, v, bias; only those wanted
+  Out<float> d_slopes;               // [heads]
   template <class V> void fields(V&& v_) {
     problem_fields(v_);
     v_.array("out", out, {tokens_q, heads, dim_v});
@@ -64,14 +75,8 @@ struct NeighborAttentionBwd : NeighborProblem {
     v_.optional("dK", d_k, {tokens_k, heads_kv, dim});
     v_.optional("dV", d_v, {tokens_k, heads_kv, dim_v});
     v_.optional("dBias", d_bias, {edges, heads});
+    v_.optional("dSlopes", d_slopes, {heads});
   }
-};
-
-// The edges by the key they lead to: those of key j are [start[j], start[j + 1]), in rising order.
-struct IncomingEdges {
-  const int32_t* start;  // [tokensK + 1]
-  const int32_t* edge;   // [edges]
-  const int32_t* query;  // [edges], whose list the edge is on
 };
 
 }  // namespace uam

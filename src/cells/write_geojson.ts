@@ -1,11 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { finished } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
 import { UamError } from '../errors.js';
-import { reason } from '../image/failure.js';
+import { gzipped } from '../files/gzipped.js';
+import { openFile } from '../files/output_file.js';
 import { PALETTE, type Rgb } from './palette.js';
 import { type Polygons, ringArea } from './polygons.js';
 
@@ -20,7 +15,12 @@ export interface WriteGeoJsonOptions {
   colors?: Readonly<Record<string, Rgb>> | undefined;
   /** Values per polygon, by name. NaN and infinities are left out: GeoJSON has no word for them. */
   measurements?: Readonly<Record<string, ArrayLike<number>>> | undefined;
+  /** Ends the writing; the promise then rejects with `UAM_ABORTED`, and the file is as it was. */
+  signal?: AbortSignal | undefined;
 }
+
+/** Characters gathered before they are written: some milliseconds' work. */
+const CHUNK = 1 << 16;
 
 /** At most two decimals, as QuPath writes them, and none where there are none. */
 const rounded = (value: number): number => Math.round(value * 100) / 100;
@@ -92,7 +92,7 @@ function* text(polygons: Polygons, options: WriteGeoJsonOptions, counts: { writt
  *
  * @param path where to; an existing file is replaced
  * @returns how many features were written: polygons without an area are left out
- * @throws UamError `UAM_SHAPE` for lists of another length than the polygons; `UAM_IO` where the file cannot be written
+ * @throws UamError `UAM_SHAPE` for lists of another length than the polygons; `UAM_IO` where the file cannot be written; `UAM_ABORTED`
  * @example
  * const { rm } = await import('node:fs/promises');
  * const polygons = polygonsFrom([[[[0, 0], [3, 0], [3, 2], [0, 2]]]]);
@@ -102,28 +102,28 @@ function* text(polygons: Polygons, options: WriteGeoJsonOptions, counts: { writt
  */
 export async function writeGeoJson(path: string, polygons: Polygons, options: WriteGeoJsonOptions = {}): Promise<number> {
   check(polygons, options);
-  const partial = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
-  const file = createWriteStream(partial, { flags: 'wx' });
-  const failed = finished(file);
-  failed.catch(() => {}); // awaited below
+  const file = await openFile(path);
+  const out = path.endsWith('.gz') ? gzipped(file) : file;
+  const counts = { written: 0 };
   try {
-    const out = path.endsWith('.gz') ? createGzip() : file;
-    if (out !== file) out.pipe(file);
-    const counts = { written: 0 };
     let waiting = '';
     for (const piece of text(polygons, options, counts)) {
       waiting += piece;
-      if (waiting.length < 1 << 16) continue;
-      if (!out.write(waiting)) await Promise.race([once(out, 'drain'), failed]);
+      if (waiting.length < CHUNK) continue;
+      refuseAborted(path, options.signal);
+      await out.write(Buffer.from(waiting));
       waiting = '';
     }
-    out.end(waiting);
-    await failed;
-    await rename(partial, path);
-    return counts.written;
+    refuseAborted(path, options.signal);
+    await out.write(Buffer.from(waiting));
   } catch (error) {
-    file.destroy();
-    await rm(partial, { force: true });
-    throw new UamError('UAM_IO', `${path}: cannot be written: ${reason(error)}`, { cause: error });
+    await out.abort();
+    throw error;
   }
+  await out.close();
+  return counts.written;
+}
+
+function refuseAborted(path: string, signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new UamError('UAM_ABORTED', `writing ${path} was ended by its signal`, { cause: signal.reason });
 }

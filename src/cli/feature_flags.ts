@@ -4,10 +4,11 @@ import { checkChoice, chooseFeatures, type FeatureInfo } from '../radiomics/cata
 import { CHANNELS } from '../radiomics/channels.js';
 import type { ExtractOptions } from '../radiomics/extract_options.js';
 import type { Parameters } from '../radiomics/parameter_file.js';
-import type { LogFormat } from './log.js';
+import type { CommonFlags } from './command.js';
+import { items, numberFlag, wordFlag } from './flag_values.js';
 
 /** As commander gives them: texts, and true for what stands without a value. */
-export interface FeatureFlags {
+export interface FeatureFlags extends CommonFlags {
   image?: string;
   mask?: string;
   out?: string;
@@ -20,12 +21,10 @@ export interface FeatureFlags {
   standard?: string;
   block?: string;
   ring?: string;
-  logFormat?: string;
   segment?: boolean;
   json?: boolean;
   keepGoing?: boolean;
   list?: boolean;
-  quiet?: boolean;
 }
 
 /** Other spellings of the channels. */
@@ -38,26 +37,6 @@ const SHORT: Readonly<Record<string, string>> = Object.freeze({
   hematoxylin: 'haematoxylin',
   e: 'eosin',
 });
-
-/** A flag's text as a number. */
-export function numberFlag(flag: string, text: string | undefined, kind: 'whole' | 'above 0'): number | undefined {
-  if (text === undefined) return undefined;
-  const value = text.trim() === '' ? Number.NaN : Number(text);
-  const good = kind === 'whole' ? Number.isSafeInteger(value) && value >= 1 : Number.isFinite(value) && value > 0;
-  if (good) return value;
-  throw new UamError(
-    'UAM_ARGUMENT',
-    `--${flag} must be ${kind === 'whole' ? 'a whole number of at least 1' : 'a number above 0'}, received '${text}'`,
-  );
-}
-
-/** A flag that takes one of a few words. */
-export function wordFlag<T extends string>(flag: string, text: string | undefined, words: readonly T[]): T | undefined {
-  if (text === undefined || (words as readonly string[]).includes(text)) return text as T | undefined;
-  throw new UamError('UAM_ARGUMENT', `--${flag} must be ${words.join(' or ')}, received '${text}'`);
-}
-
-export const logFormat = (flags: FeatureFlags): LogFormat => wordFlag('log-format', flags.logFormat, ['text', 'json'] as const) ?? 'text';
 
 /** What is to be computed, from the flags and the parameter file; a flag wins over the file. */
 export function extractOptions(flags: FeatureFlags, parameters: Parameters | undefined): ExtractOptions {
@@ -76,12 +55,6 @@ export function extractOptions(flags: FeatureFlags, parameters: Parameters | und
     ...(ringWidth !== undefined && { ringWidth }),
   };
 }
-
-const items = (text: string): string[] =>
-  text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
 
 function chosenChannels(text = 'grey'): string[] {
   const names = items(text).map((item) => {

@@ -1,5 +1,6 @@
 // `uam features`: images and masks in, a table of cells out.
 import { realpath } from 'node:fs/promises';
+import type { Command } from 'commander';
 import { UamError } from '../errors.js';
 import type { RasterImage } from '../image/image.js';
 import { features as catalogue, knownFeatures } from '../radiomics/catalogue.js';
@@ -8,24 +9,50 @@ import { readParameterFile } from '../radiomics/parameter_file.js';
 import type { FeatureTable } from '../radiomics/table.js';
 import { STATUS_NAMES } from '../radiomics/table_columns.js';
 import { formatOf, openTableWriter, type TableWriter } from '../radiomics/table_writer.js';
+import type { CliCommand } from './command.js';
 import type { Engine, Found } from './engine.js';
-import { isAboutOneImage } from './exit_codes.js';
-import { catalogueText, extractOptions, type FeatureFlags, numberFlag } from './feature_flags.js';
+import { EXIT, isAboutOneImage } from './exit_codes.js';
+import { catalogueText, extractOptions, type FeatureFlags } from './feature_flags.js';
+import { numberFlag } from './flag_values.js';
 import { findInputs, type InputPair, type Inputs } from './inputs.js';
-import type { Log } from './log.js';
-import type { Progress, ProgressState } from './progress.js';
+import { type ProgressState, progressLine } from './progress.js';
+import type { Session } from './session.js';
 
-/** What a command has of the process that it runs in. */
-export interface Session {
-  log: Log;
-  progress: Progress;
-  /** Aborted when the user or the scheduler wants an end. */
-  signal: AbortSignal;
-  /** Writers with an unfinished file: whoever ends the process removes those files. */
-  unfinished: Set<Pick<TableWriter, 'temporary'>>;
-  /** Standard output. */
-  print(text: string): Promise<void>;
-}
+export const featuresCommand: CliCommand<FeatureFlags> = {
+  flags(command: Command): void {
+    command
+      .option(
+        '--image <path>',
+        'an image (PNG, JPEG, TIFF, SVS), a folder of them, or a manifest: a CSV file with the columns image, mask, ...',
+      )
+      .option(
+        '--mask <path>',
+        'the label mask (PNG, TIFF, NPY, NPZ, MAT) or polygons (GeoJSON, HoVer-Net JSON); a folder where --image is one',
+      )
+      .option('--segment', 'find the nuclei by the built-in classical segmentation, in place of --mask')
+      .option('--out <file>', 'where the table goes: .csv, .csv.gz, .parquet, or - for CSV on standard output')
+      .option('--settings <file>', 'a PyRadiomics parameter file (YAML or JSON)')
+      .option('--channels <list>', 'of grey, r, g, b, haematoxylin (h), eosin (e), with commas between (default: grey)')
+      .option(
+        '--features <list>',
+        'classes such as firstorder,glcm, single features such as glcm_Contrast, or all (default: the 102 of PyRadiomics)',
+      )
+      .option('--mpp <um>', 'micrometres per pixel, in place of what the image says')
+      .option('--ring <um>', 'width of the ring about each nucleus, for ring features (default: 2; in pixels where --mpp is unknown)')
+      .option('--stains <method>', 'stain matrix for haematoxylin and eosin: ruifrok or macenko (default: ruifrok)')
+      .option('--standard <name>', 'pyradiomics or ibsi, where the two differ (default: pyradiomics)')
+      .option('--threads <n>', 'threads of the kernels (default: what the cgroup, the affinity mask and Slurm allow)')
+      .option('--block <n>', 'cells per block: memory against overhead; the values do not depend on it')
+      .option('--keep-going', 'leave out images that cannot be used, and end with exit code 65')
+      .option('--list', 'print the catalogue of features')
+      .option('--json', 'print a summary of the run (with --list: the catalogue) as JSON on standard output')
+      .addHelpText('after', '\nThe table appears under its name only when it is whole.');
+  },
+
+  async run(flags, { session, engine }) {
+    return (await runFeatures(flags, await engine(), session)) ? EXIT.ok : EXIT.data;
+  },
+};
 
 interface Counts {
   images: number;
@@ -96,6 +123,7 @@ async function refuseOverwriting(out: string, flags: FeatureFlags, { pairs }: In
 class Run {
   readonly counts: Counts = { images: 0, cells: 0, columns: 0, status: {}, warnings: [], failures: [] };
   readonly #progress: ProgressState;
+  readonly #line = (seconds: number, width: number): string => progressLine(this.#progress, seconds, width);
   /** Of the first image. */
   #units: string[] | undefined;
 
@@ -147,13 +175,13 @@ class Run {
     }
     this.#progress.imagesDone++;
     this.#progress.cells = 0;
-    this.session.progress.update(this.#progress);
+    this.session.progress.update(this.#line);
   }
 
   async #extract(pair: InputPair, writer: TableWriter): Promise<void> {
     const { signal, progress } = this.session;
     signal.throwIfAborted();
-    progress.update(this.#progress);
+    progress.update(this.#line);
     const image = this.#heed(pair, await this.engine.readImage(pair.image, signal));
     const given = this.options.mpp ?? pair.mpp;
     const scaled: RasterImage = given === undefined ? image : { ...image, mpp: [given, given] };
@@ -167,7 +195,7 @@ class Run {
     const started = this.#progress.totalCells;
     const onProgress = ({ done, total }: { done: number; total: number }): void => {
       Object.assign(this.#progress, { cells: total, cellsDone: done, totalCells: started + done });
-      progress.update(this.#progress);
+      progress.update(this.#line);
     };
     let rows = 0;
     for await (const table of this.engine.extract(scaled, mask, { ...this.extraction, signal, onProgress })) {

@@ -1,8 +1,8 @@
 // NumPy's .npy files, format versions 1 to 3: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 import { UamError } from '../errors.js';
+import { writeWhole } from '../files/write_whole.js';
 import { dataError, formatError } from './failure.js';
 import { halfToNumber, hostIsLittle, type NumericArray, swapBytes } from './numeric_array.js';
-import { writeWhole } from './write_file.js';
 
 /** An array of a .npy file, in C order whatever the order in the file. */
 export interface NpyArray {

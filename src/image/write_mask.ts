@@ -1,12 +1,12 @@
 import { promisify } from 'node:util';
 import { deflate } from 'node:zlib';
 import { UamError } from '../errors.js';
+import { writeWhole } from '../files/write_whole.js';
 import { crc32 } from './crc32.js';
 import { argumentError, dataError } from './failure.js';
 import type { LabelMask } from './image.js';
 import { npyHeader } from './npy.js';
 import { hostIsLittle, swapBytes } from './numeric_array.js';
-import { writeWhole } from './write_file.js';
 
 function checkMask({ width, height, data, name }: LabelMask): void {
   if (!(width > 0 && height > 0) || data.length !== width * height) {

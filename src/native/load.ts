@@ -41,6 +41,11 @@ export function packageRoot(): string {
   }
 }
 
+/** The version in the package's package.json. */
+export function packageVersion(): string {
+  return (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
+}
+
 /** Whether this Linux uses musl: its ldd says so. (process.report would tell too, but takes a tenth of a second.) */
 function usesMusl(): boolean {
   try {

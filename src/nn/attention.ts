@@ -1,6 +1,5 @@
 import { mismatch } from '../errors.js';
 import { attention } from '../ops/attention.js';
-import { mul } from '../ops/binary.js';
 import { reshape } from '../ops/copy_strided.js';
 import { matmul } from '../ops/matmul.js';
 import { neighborAttention } from '../ops/neighbor_attention.js';
@@ -71,7 +70,7 @@ export class MultiHeadAttention extends Module {
     if (!neighbours) return attention(q, k, v, { offsetsQ: offsets, causal: this.#causal }).out;
     if (this.#causal) throw mismatch('UAM_ARGUMENT', 'attention over neighbours', 'not causal: neighbours have no order', 'causal: true');
     const { indices, distances } = neighbours;
-    const bias = this.#distanceBias ? { bias: mul(distances, neg(softplus(this.get('distance_beta')))) } : {};
-    return neighborAttention(q, k, v, neighbours.offsets, indices, bias).out;
+    const fading = this.#distanceBias ? { distances, slopes: neg(softplus(this.get('distance_beta'))) } : {};
+    return neighborAttention(q, k, v, neighbours.offsets, indices, fading).out;
   }
 }

@@ -1,7 +1,7 @@
 // Safetensors: 8 bytes that tell the length of a JSON header, the header, the numbers. Nothing in such a file is ever executed.
-import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { mismatch, UamError } from '../errors.js';
+import { writeWhole } from '../files/write_whole.js';
 import type { DataArray } from '../tensor/arena.js';
 import { checkShape, format, type Shape, sizeOf } from '../tensor/shape.js';
 import { type Header, type HeaderEntry, LONGEST_HEADER, parseHeader, type StoredType } from './safetensors_header.js';
@@ -209,7 +209,7 @@ export const readCheckpoint = (path: string): Promise<Checkpoint> =>
   });
 
 /**
- * Writes a safetensors file: under another name beside it first, so that `path` never holds half of one.
+ * Writes a safetensors file, which appears under its name when it is whole.
  *
  * @throws UamError `UAM_IO` where it cannot be written; as `encodeCheckpoint`
  * @example
@@ -223,19 +223,5 @@ export async function writeCheckpoint(
   tensors: ReadonlyMap<string, StoredTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const parts = encodeCheckpoint(tensors, metadata);
-  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
-  try {
-    const file = await open(temporary, 'wx');
-    try {
-      for (const part of parts) await file.writeFile(part);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw new UamError('UAM_IO', `${path}: cannot be written: ${(error as Error).message}`, { cause: error });
-  }
+  await writeWhole(path, encodeCheckpoint(tensors, metadata));
 }

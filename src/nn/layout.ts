@@ -14,7 +14,7 @@ export interface NeighbourLists {
   offsets: Int32Array;
   /** int32 [edges], rows of the tokens. */
   indices: Tensor;
-  /** [edges, 1], the distance over the radius: 1 at the edge of the neighbourhood. */
+  /** [edges], the distance over the radius: 1 at the edge of the neighbourhood. */
   distances: Tensor;
 }
 

@@ -23,6 +23,8 @@ interface NeighborProblem {
   k: FloatArray;
   v: FloatArray;
   bias?: FloatArray | undefined;
+  distances?: FloatArray | undefined;
+  slopes?: FloatArray | undefined;
 }
 
 interface NeighborAttentionFwdParams extends NeighborProblem {
@@ -36,10 +38,12 @@ interface NeighborAttentionBwdParams extends NeighborAttentionFwdParams {
   dK?: FloatArray | undefined;
   dV?: FloatArray | undefined;
   dBias?: FloatArray | undefined;
+  dSlopes?: FloatArray | undefined;
 }
 
-/** One edge of one query and head: its score, and where its key, its value and its bias begin. */
+/** One edge of one query and head: its number, its score, and where its key, its value and its bias begin. */
 interface Edge {
+  edge: number;
   score: number;
   key: number;
   value: number;
@@ -47,7 +51,7 @@ interface Edge {
 }
 
 /** Visits every query and head: where its rows begin in q, in out and in lse, and its edges. */
-function forEachList(p: NeighborProblem, visit: (query: number, out: number, lse: number, edges: Edge[]) => void): void {
+function forEachList(p: NeighborProblem, visit: (query: number, out: number, lse: number, edges: Edge[], head: number) => void): void {
   p.indices.forEach((j, e) => {
     if (j < 0 || j >= p.tokensK) {
       throw new UamError('UAM_ARGUMENT', `neighborAttention: indices[${e}] must be from 0 to ${p.tokensK - 1}, received ${j}`);
@@ -60,10 +64,11 @@ function forEachList(p: NeighborProblem, visit: (query: number, out: number, lse
       for (let e = p.offsets[i] as number; e < (p.offsets[i + 1] as number); e++) {
         const row = (p.indices[e] as number) * p.headsKv + Math.floor((head * p.headsKv) / p.heads);
         const bias = e * p.heads + head;
-        const score = p.scale * dot(p.q, at * p.dim, p.k, row * p.dim, p.dim) + (p.bias?.[bias] ?? 0);
-        edges.push({ score, key: row * p.dim, value: row * p.dimV, bias });
+        const fade = p.slopes && p.distances ? (p.slopes[head] as number) * (p.distances[e] as number) : 0;
+        const score = p.scale * dot(p.q, at * p.dim, p.k, row * p.dim, p.dim) + (p.bias?.[bias] ?? 0) + fade;
+        edges.push({ edge: e, score, key: row * p.dim, value: row * p.dimV, bias });
       }
-      visit(at * p.dim, at * p.dimV, head * p.tokensQ + i, edges);
+      visit(at * p.dim, at * p.dimV, head * p.tokensQ + i, edges, head);
     }
   }
 }
@@ -83,18 +88,19 @@ const neighborAttentionFwd = kernel<NeighborAttentionFwdParams>('neighbor_attent
 });
 
 const neighborAttentionBwd = kernel<NeighborAttentionBwdParams>('neighbor_attention_bwd', (p) => {
-  for (const gradient of [p.dQ, p.dK, p.dV, p.dBias]) gradient?.fill(0);
-  forEachList(p, (query, out, row, edges) => {
+  for (const gradient of [p.dQ, p.dK, p.dV, p.dBias, p.dSlopes]) gradient?.fill(0);
+  forEachList(p, (query, out, row, edges, head) => {
     const lse = p.lse[row] as number;
     if (lse === Number.NEGATIVE_INFINITY) return;
     const delta = dot(p.dOut, out, p.out, out, p.dimV);
-    for (const { score, key, value, bias } of edges) {
+    for (const { edge, score, key, value, bias } of edges) {
       const probability = Math.exp(score - lse);
       const dScore = probability * (dot(p.dOut, out, p.v, value, p.dimV) - delta);
       if (p.dQ) addScaled(p.dQ, query, p.scale * dScore, p.k, key, p.dim);
       if (p.dK) addScaled(p.dK, key, p.scale * dScore, p.q, query, p.dim);
       if (p.dV) addScaled(p.dV, value, probability, p.dOut, out, p.dimV);
       if (p.dBias) p.dBias[bias] = dScore;
+      if (p.dSlopes) (p.dSlopes[head] as number) += dScore * (p.distances?.[edge] as number);
     }
   });
 });
@@ -104,11 +110,15 @@ export interface NeighborAttentionOptions {
   scale?: number;
   /** [edges, heads], added to the scores: what an edge says beside its ends, such as a distance. */
   bias?: Tensor;
+  /** [edges]: how long each edge is. With `slopes`; gets no gradient. */
+  distances?: Tensor;
+  /** [heads]: slopes[h] * distances[e] is added to the scores. Costs far less than the same as a `bias`. */
+  slopes?: Tensor;
 }
 
 /**
  * Attention in which every query sees a given list of keys (its neighbours): out[i] = softmax over the keys j on list i of
- * (scale <q[i], k[j]> + bias) times v[j], for every head. Costs time and memory by the number of edges.
+ * (scale <q[i], k[j]> + bias + slopes * distances) times v[j], for every head. Costs time and memory by the number of edges.
  *
  * A list may hold the query's own token or not, may hold a key twice, and may be empty: the result is then 0.
  *
@@ -133,10 +143,10 @@ export function neighborAttention(
   options: NeighborAttentionOptions = {},
 ): AttentionResult {
   const op = 'neighborAttention';
-  requireOptions(op, options, ['scale', 'bias']);
-  const { bias } = options;
+  requireOptions(op, options, ['scale', 'bias', 'distances', 'slopes']);
+  const { bias, distances, slopes } = options;
   for (const [name, tensor] of Object.entries({ q, k, v })) requireTensor(op, name, tensor);
-  requireSameDtype(op, q, k, v, bias);
+  requireSameDtype(op, q, k, v, bias, distances, slopes);
   requireShape(op, 'q', q, ['tokensQ', 'heads', 'dim']);
   const [tokensQ = 0, heads = 0, dim = 0] = q.shape;
   requireShape(op, 'k', k, ['tokensK', 'headsKv', dim]);
@@ -151,21 +161,27 @@ export function neighborAttention(
   if (list.length !== tokensQ + 1)
     throw mismatch('UAM_SHAPE', `${op}: offsets`, `one list per query (${tokensQ})`, `${list.length - 1} lists`);
   if (bias) requireShape(op, 'bias', bias, [edges, heads]);
+  if (!distances !== !slopes) throw new UamError('UAM_ARGUMENT', `${op}: distances and slopes go together`);
+  if (distances) requireShape(op, 'distances', distances, [edges]);
+  if (distances?.node) throw new UamError('UAM_ARGUMENT', `${op}: distances get no gradient; pass a bias where they need one`);
+  if (slopes) requireShape(op, 'slopes', slopes, [heads]);
   const dimV = v.shape[2] as number;
   const problem = {
     ...{ tokensQ, tokensK, edges, heads, headsKv, dim, dimV, scale: options.scale ?? 1 / Math.sqrt(dim), offsets: list },
     ...{ indices: indices.data as Int32Array, q: floats(q), k: floats(k), v: floats(v), bias: optionalFloats(bias) },
+    ...{ distances: optionalFloats(distances), slopes: optionalFloats(slopes) },
   };
   const out = Tensor.empty([tokensQ, heads, dimV], q.dtype);
   const lse = Tensor.empty([heads, tokensQ], q.dtype);
   neighborAttentionFwd({ ...problem, out: floats(out), lse: floats(lse) });
-  record(op, [q, k, v, bias], out, (dOut, needs) => {
-    const [dQ, dK, dV, dBias] = [q, k, v, bias].map((input, i) => gradientOf(input, needs[i]));
+  record(op, [q, k, v, bias, slopes], out, (dOut, needs) => {
+    const [dQ, dK, dV, dBias, dSlopes] = [q, k, v, bias, slopes].map((input, i) => gradientOf(input, needs[i]));
     neighborAttentionBwd({
       ...{ ...problem, out: floats(out), dOut: floats(dOut), lse: floats(lse) },
       ...{ dQ: optionalFloats(dQ), dK: optionalFloats(dK), dV: optionalFloats(dV), dBias: optionalFloats(dBias) },
+      dSlopes: optionalFloats(dSlopes),
     });
-    return [dQ, dK, dV, dBias];
+    return [dQ, dK, dV, dBias, dSlopes];
   });
   return { out, lse };
 }

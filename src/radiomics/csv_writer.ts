@@ -1,11 +1,10 @@
 // Tables as a CSV file that grows: text is gathered to a megabyte, and nothing more is made before that is written.
 import { createReadStream } from 'node:fs';
-import { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip, createGzip } from 'node:zlib';
+import { createGunzip } from 'node:zlib';
 import { UamError } from '../errors.js';
+import { gzipped } from '../files/gzipped.js';
+import { openOutput } from '../files/output_file.js';
 import { CsvText, csvHeader } from './csv_text.js';
-import { type Output, openOutput } from './output_file.js';
 import type { CellRows } from './table_columns.js';
 import type { RowWriter } from './table_writer.js';
 
@@ -48,31 +47,6 @@ export async function openCsv(path: string, append: boolean): Promise<RowWriter>
       await output.close();
     },
     abort: () => output.abort(),
-  };
-}
-
-/** What is written is compressed on its way, on a thread of libuv's pool. */
-function gzipped(file: Output): Output {
-  // Digits are nearly random: higher levels take several times as long for a few per cent.
-  const gzip = createGzip({ level: 1 });
-  const sink = new Writable({ write: (bytes: Uint8Array, _encoding, done) => void file.write(bytes).then(() => done(), done) });
-  const finished = pipeline(gzip, sink);
-  finished.catch(() => {}); // whoever writes or closes next is told
-  return {
-    write: (bytes) =>
-      new Promise<void>((resolve, reject) => {
-        gzip.write(bytes, (error) => (error ? finished.then(() => reject(error), reject) : resolve()));
-      }),
-    async close() {
-      gzip.end();
-      await finished;
-      await file.close();
-    },
-    async abort() {
-      gzip.destroy();
-      await finished.catch(() => {});
-      await file.abort();
-    },
   };
 }
 

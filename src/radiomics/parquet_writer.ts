@@ -1,5 +1,5 @@
 // Tables as a Parquet file that grows by row groups: one group is in memory, never the file.
-import { openOutput } from './output_file.js';
+import { openOutput } from '../files/output_file.js';
 import { type CellRows, type FeatureColumn, STATUS_NAMES, type TextColumn, textAt } from './table_columns.js';
 import type { RowWriter } from './table_writer.js';
 

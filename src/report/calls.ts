@@ -172,7 +172,7 @@ export async function writeCalls(path: string, cells: Cells, calls: CellCalls, o
   const { names, confidence } = callCells(calls, atLeast);
   refuseAborted();
   return writeGeoJson(path, polygons, {
-    objectType,
+    ...{ objectType, signal },
     ids: cells.ids,
     classes: names,
     colors: classColors(calls.classes, colors),

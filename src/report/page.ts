@@ -1,5 +1,5 @@
 import { UamError } from '../errors.js';
-import { writeWhole } from '../image/write_file.js';
+import { writeWhole } from '../files/write_whole.js';
 import { classColors } from './class_colors.js';
 import type { EvaluationReport, Interval } from './evaluation_report.js';
 import { confusionPlot, learningPlots, reliabilityPlot, rocPlot, three } from './plots.js';

@@ -125,7 +125,7 @@ export class CellTokens extends Tokeniser {
   }
 
   #layoutOf({ tiles, oddOrder, near }: Arrangement, dtype: Dtype): TokenLayout {
-    const distances = Tensor.empty([near.distances.length, 1], dtype);
+    const distances = Tensor.empty([near.distances.length], dtype);
     near.distances.forEach((distance, edge) => {
       distances.data[edge] = distance / this.#radius;
     });

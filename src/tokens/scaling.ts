@@ -1,5 +1,6 @@
 import { mismatch, UamError } from '../errors.js';
 import { featureFamily, orderFeatures } from './feature_order.js';
+import { quantile } from './quantile.js';
 
 /** Columns of features: a `FeatureTable` is one. */
 export interface FeatureColumns {
@@ -41,36 +42,37 @@ export interface ScaledFeatures {
   missing: Uint8Array;
 }
 
-/** The value below which a share of the sorted numbers lies, between neighbours in proportion. */
-function quantile(sorted: Float64Array, share: number): number {
-  const at = share * (sorted.length - 1);
-  const low = Math.floor(at);
-  const below = sorted[low] as number;
-  const above = sorted[Math.min(low + 1, sorted.length - 1)] as number;
-  return below === above ? below : below + (at - low) * (above - below);
-}
-
-/** The finite values, rising. */
-const known = (data: ArrayLike<number>) => Float64Array.from(data).filter(isKnown).sort();
 const isKnown = (value: number) => Number.isFinite(value);
 
-function standardDeviation(values: Float64Array): { mean: number; deviation: number } {
-  // By the largest magnitude, so that squares of huge numbers stay finite.
-  const unit = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
-  const mean = values.reduce((sum, value) => sum + value / unit, 0) / values.length;
-  const variance = values.reduce((sum, value) => sum + (value / unit - mean) ** 2, 0) / values.length;
-  return { mean: mean * unit, deviation: Math.sqrt(variance) * unit };
+/** The finite values. */
+function knownOf(data: ArrayLike<number>): Float64Array {
+  const values = new Float64Array(data.length);
+  let count = 0;
+  for (let i = 0; i < data.length; i++) if (isKnown(data[i] as number)) values[count++] = data[i] as number;
+  return values.subarray(0, count);
+}
+
+/** Mean and standard deviation, by the largest magnitude, so that squares of huge numbers stay finite. */
+function spreadOf(values: Float64Array): { mean: number; deviation: number } {
+  let unit = 0;
+  for (const value of values) unit = Math.max(unit, Math.abs(value));
+  if (unit === 0) unit = 1;
+  let [sum, squares] = [0, 0];
+  for (const value of values) sum += value / unit;
+  const mean = sum / values.length;
+  for (const value of values) squares += (value / unit - mean) ** 2;
+  return { mean: mean * unit, deviation: Math.sqrt(squares / values.length) * unit };
 }
 
 /** Center and scale of a column; undefined where it is constant or has no value. */
 function fitColumn(data: ArrayLike<number>, method: ScalingMethod): { center: number; scale: number } | undefined {
-  const values = known(data);
-  if (values.length === 0 || values[0] === values.at(-1)) return undefined;
-  const { mean, deviation } = standardDeviation(values);
-  const range = quantile(values, 0.75) - quantile(values, 0.25);
+  const values = knownOf(data);
+  if (values.every((value) => value === values[0])) return undefined;
+  const { mean, deviation } = spreadOf(values);
+  const range = method === 'robust' ? quantile(values, 0.75) - quantile(values, 0.25) : 0;
   const center = method === 'robust' ? quantile(values, 0.5) : mean;
   // Where most cells share one value the quartiles meet; the deviation tells the few others apart.
-  const scale = method === 'robust' && range > 0 ? range : deviation;
+  const scale = range > 0 ? range : deviation;
   return scale > 0 && Number.isFinite(scale) && Number.isFinite(center) ? { center, scale } : undefined;
 }
 
@@ -107,6 +109,30 @@ export function fitScaling(table: FeatureColumns, { method = 'robust', clip = 5 
   };
 }
 
+/** A value as a model takes it in: (value - center) / scale, cut to -clip .. clip; NaN where it is missing. */
+export function scaledValue({ centers, scales, clip }: Scaling, f: number, value: number): number {
+  if (!isKnown(value)) return Number.NaN;
+  return Math.max(-clip, Math.min(clip, (value - (centers[f] as number)) / (scales[f] as number)));
+}
+
+/**
+ * Throws where a table lacks features that a model reads, and says which, and how to get them.
+ *
+ * @throws UamError `UAM_DATA`
+ */
+export function refuseAbsent(names: readonly string[], table: FeatureColumns): void {
+  const known = new Set(table.columns.map(({ name }) => name));
+  const absent = names.filter((name) => !known.has(name));
+  if (absent.length === 0) return;
+  const some = `${absent.slice(0, 3).join(', ')}${absent.length > 3 ? ` and ${absent.length - 3} more` : ''}`;
+  const families = [...new Set(absent.map(featureFamily))].slice(0, 5).join(', ');
+  throw new UamError(
+    'UAM_DATA',
+    `the table lacks ${absent.length} of the model's ${names.length} features: ${some} (of ${families}); ` +
+      'extract the features that it was trained on: model.extraction has the options for radiomics.extract',
+  );
+}
+
 /**
  * Scaled features of cells, ready for a model: (value - center) / scale, cut to -clip .. clip; 0 and a mark where a value is missing.
  *
@@ -118,27 +144,19 @@ export function fitScaling(table: FeatureColumns, { method = 'robust', clip = 5 
  * values;    // -1, 1, 0
  * missing;   // 0, 0, 1
  */
-export function applyScaling({ names, centers, scales, clip }: Scaling, table: FeatureColumns): ScaledFeatures {
+export function applyScaling(scaling: Scaling, table: FeatureColumns): ScaledFeatures {
+  const { names } = scaling;
+  refuseAbsent(names, table);
   const columns = new Map(table.columns.map(({ name, data }) => [name, data]));
-  const absent = names.filter((name) => !columns.has(name));
-  if (absent.length > 0) {
-    const some = `${absent.slice(0, 3).join(', ')}${absent.length > 3 ? ` and ${absent.length - 3} more` : ''}`;
-    const families = [...new Set(absent.map(featureFamily))].slice(0, 5).join(', ');
-    throw new UamError(
-      'UAM_DATA',
-      `the table lacks ${absent.length} of the model's ${names.length} features: ${some} (of ${families}); extract the features that it was trained on`,
-    );
-  }
   const width = names.length;
   const values = new Float32Array(table.length * width);
   const missing = new Uint8Array(values.length);
   names.forEach((name, f) => {
     const data = columns.get(name) as ArrayLike<number>;
-    const [center, scale] = [centers[f] as number, scales[f] as number];
     for (let i = 0; i < table.length; i++) {
-      const value = data[i] as number;
-      if (isKnown(value)) values[i * width + f] = Math.max(-clip, Math.min(clip, (value - center) / scale));
-      else missing[i * width + f] = 1;
+      const value = scaledValue(scaling, f, data[i] as number);
+      if (Number.isNaN(value)) missing[i * width + f] = 1;
+      else values[i * width + f] = value;
     }
   });
   return { cells: table.length, width, values, missing };

@@ -5,7 +5,7 @@ import { Tensor } from '../tensor/tensor.js';
 import type { CellBatch } from '../tokens/cell_batch.js';
 import { type Item, STREAMS } from './epoch_plan.js';
 import type { Augmentation } from './fit_options.js';
-import type { PackedCells } from './packed_cells.js';
+import { type PackedCells, unpackRow } from './packed_cells.js';
 
 /** What the random numbers of a batch follow from. */
 export interface Draw {
@@ -93,10 +93,7 @@ export function batchOf(
   const features = Tensor.empty([rows.length, width]);
   const missing = Tensor.empty([rows.length, width], 'uint8');
   const [values, marks] = [features.data as Float32Array, missing.data as Uint8Array];
-  rows.forEach((row, i) => {
-    values.set(packed.values.subarray(row * width, (row + 1) * width), i * width);
-    marks.set(packed.missing.subarray(row * width, (row + 1) * width), i * width);
-  });
+  rows.forEach((row, i) => unpackRow(packed, row, values, marks, i * width));
   const places = packed.positions.length > 0 ? new Float64Array(2 * rows.length) : undefined;
   places?.forEach((_, i) => {
     places[i] = packed.positions[2 * (rows[i >> 1] as number) + (i & 1)] as number;

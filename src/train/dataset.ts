@@ -1,6 +1,7 @@
 import { mismatch, UamError } from '../errors.js';
 import type { FeatureTable } from '../radiomics/table.js';
 import type { FeatureColumns } from '../tokens/scaling.js';
+import { FeatureRows, namesOf } from './feature_rows.js';
 import type { ExtractionRecipe } from './recipe.js';
 
 export type Split = 'train' | 'validation' | 'test';
@@ -17,6 +18,8 @@ export interface Truth {
 export interface CellSample {
   name: string;
   patient: string;
+  /** Whether somebody said who the patient is; else the sample is a patient of its own. */
+  patientGiven?: boolean;
   split: Split | undefined;
   /** Features, a row per cell. */
   table: FeatureColumns;
@@ -35,7 +38,7 @@ export interface SampleInput {
   /** For messages. Default `sample <i>`. */
   name?: string;
   /** Samples of one patient never lie on both sides of a split. Default: every sample is a patient of its own. */
-  patient?: string;
+  patient?: string | undefined;
   split?: Split | undefined;
   /** `[cells, 2]` in micrometres. */
   positions?: Float64Array | undefined;
@@ -142,7 +145,8 @@ export class CellDataset {
     const samples = inputs.map((input, i): CellSample => {
       const name = input.name ?? `sample ${i}`;
       const { table, patient = name, split } = input;
-      return { name, patient, split, table, positions: placesOf(input, name), truth: truthOf(input, table.length, names, name) };
+      const who = { name, patient, patientGiven: input.patient !== undefined, split };
+      return { ...who, table, positions: placesOf(input, name), truth: truthOf(input, table.length, names, name) };
     });
     refuseOtherFeatures(samples);
     return new CellDataset(samples, names, options.extraction);
@@ -150,7 +154,7 @@ export class CellDataset {
 
   /** Names of the features, in the order of the first sample. */
   get features(): string[] {
-    return this.samples[0]?.table.columns.map(({ name }) => name) ?? [];
+    return this.samples[0] ? [...namesOf(this.samples[0].table)] : [];
   }
 
   /** How many cells there are. */
@@ -178,13 +182,16 @@ export class CellDataset {
 
 function refuseOtherFeatures(samples: readonly CellSample[]): void {
   const [first] = samples;
-  const names = new Set(first?.table.columns.map(({ name }) => name));
+  if (!first) return;
+  const known = namesOf(first.table);
+  const names = new Set(known);
   for (const { name, table } of samples) {
-    const other = table.columns.find((column) => !names.has(column.name))?.name;
-    if (other !== undefined) throw new UamError('UAM_DATA', `${name}: it has the feature ${other}, which ${first?.name} has not`);
-    if (table.columns.length !== names.size) {
-      throw mismatch('UAM_DATA', `${name}: its features`, `those of ${first?.name} (${names.size})`, `${table.columns.length}`);
-    }
+    const own = namesOf(table);
+    if (table instanceof FeatureRows && own === known) continue; // of one origin, and never of another length
+    const other = own.find((feature) => !names.has(feature));
+    if (other !== undefined) throw new UamError('UAM_DATA', `${name}: it has the feature ${other}, which ${first.name} has not`);
+    if (own.length !== names.size)
+      throw mismatch('UAM_DATA', `${name}: its features`, `those of ${first.name} (${names.size})`, `${own.length}`);
     const short = table.columns.find(({ data }) => data.length !== table.length);
     if (short) throw mismatch('UAM_SHAPE', `${name}: column ${short.name}`, `of ${table.length} values`, `${short.data.length}`);
   }

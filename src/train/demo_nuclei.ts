@@ -131,8 +131,14 @@ function fibreAngle({ fibre }: Tissue, x: number, y: number): number {
   return Math.atan2(fibre(x, y + 1) - fibre(x, y - 1), fibre(x + 1, y) - fibre(x - 1, y)) + Math.PI / 2;
 }
 
-/** Puts nuclei where the tissue has room for them. */
-export function growNuclei(seed: number, width: number, height: number, tissue: Tissue, patient: Patient): Nucleus[] {
+/** Puts nuclei where the tissue has room for them; each `yield` is a moment in which others may have their turn. */
+export function* growNuclei(
+  seed: number,
+  width: number,
+  height: number,
+  tissue: Tissue,
+  patient: Patient,
+): Generator<void, Nucleus[], void> {
   const random = seeded(seed, 0x9c1e1);
   const crowd = new Crowd();
   const nuclei: Nucleus[] = [];
@@ -142,6 +148,7 @@ export function growNuclei(seed: number, width: number, height: number, tissue: 
     const x = random() * (width + 2 * margin) - margin;
     const y = random() * (height + 2 * margin) - margin;
     const chance = random();
+    if (attempt % 256 === 0) yield;
     const depth = tissue.nest(x, y);
     if (tissue.fat(x, y) < 2.5) continue;
     const inflamed = tissue.inflamed(x, y);

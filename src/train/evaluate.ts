@@ -1,10 +1,10 @@
 import { UamError } from '../errors.js';
 import type { Calibration, EvaluationReport, LearningCurve } from '../report/evaluation_report.js';
 import { type BootstrapOptions, bootstrapIntervals } from './bootstrap.js';
-import { fitTemperature, softmaxAt } from './calibration.js';
 import { Scorer } from './metrics.js';
 import { rocCurve } from './ranking.js';
 import { checkLeakage } from './split.js';
+import { fitTemperature, softmaxAt } from './temperature.js';
 import type { TestedPoints } from './tested_points.js';
 
 export interface EvaluateOptions extends BootstrapOptions {
@@ -12,6 +12,8 @@ export interface EvaluateOptions extends BootstrapOptions {
   title?: string | undefined;
   /** TestedPoints on validation patients: a temperature is fitted on them and applied to those tested. They must share no patient. */
   validation?: TestedPoints | undefined;
+  /** A temperature that is known already, as a model's own: applied to those tested. Not together with `validation`. */
+  temperature?: number | undefined;
   /** Patients that the model was trained on: the run fails where one of them is tested. */
   trainedOn?: Iterable<string> | undefined;
   /** Curves of the training, for the page. */
@@ -44,7 +46,10 @@ function calibration(scorer: Scorer): Calibration {
   return { scores: { ece, brier, logLoss }, bins: scorer.reliability() };
 }
 
-function checkParts(tested: TestedPoints, { validation, trainedOn }: EvaluateOptions): void {
+function checkParts(tested: TestedPoints, { validation, trainedOn, temperature }: EvaluateOptions): void {
+  if (validation && temperature !== undefined) {
+    throw new UamError('UAM_ARGUMENT', 'evaluate: give validation, to fit a temperature on, or the temperature, not both');
+  }
   if (validation && validation.classes.join('\n') !== tested.classes.join('\n')) {
     throw new UamError(
       'UAM_ARGUMENT',
@@ -58,7 +63,7 @@ function checkParts(tested: TestedPoints, { validation, trainedOn }: EvaluateOpt
 
 /**
  * Everything about predictions on patients that the model has not seen: scores with bootstrap intervals by patient, the curves, and the
- * calibration before and after a temperature fitted on validation patients. `writeEvaluation` turns it into JSON or a page.
+ * calibration before and after a temperature that is given, or fitted on validation patients. `writeEvaluation` turns it into JSON or a page.
  *
  * @param tested predictions on test patients; see `scorePredictions` for the scores and for points without an answer
  * @returns plain data. Accuracy and F1 do not change with the temperature; Brier, log loss, ECE and (slightly) the areas do
@@ -74,7 +79,7 @@ export async function evaluate(tested: TestedPoints, options: EvaluateOptions = 
   const { title = 'Evaluation', validation, learning, notes, level = 0.95 } = options;
   checkParts(tested, options);
   const before = new Scorer(tested);
-  const temperature = validation && fitTemperature(logits(validation.probabilities), validation.truth);
+  const temperature = options.temperature ?? (validation && fitTemperature(logits(validation.probabilities), validation.truth));
   const final = temperature === undefined ? tested : atTemperature(tested, temperature);
   const after = temperature === undefined ? before : new Scorer(final);
   const { classes, count, truth, probabilities, patients } = after.data;

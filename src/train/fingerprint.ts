@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import type { CellDataset } from './dataset.js';
 import type { Pace } from './pace.js';
-import type { PackedCells } from './packed_cells.js';
+import { type PackedCells, unpackRow } from './packed_cells.js';
 
 /** Bytes hashed at a time: some milliseconds. */
 const BLOCK = 4 << 20;
@@ -12,16 +12,31 @@ export async function fingerprintOf(settings: unknown, packs: readonly (PackedCe
   for (const packed of packs) {
     hash.update(JSON.stringify(packed ? [packed.cells, packed.width] : null));
     if (!packed) continue;
-    const { values, missing, positions, tiles, labelStarts, labels, unmatched } = packed;
-    for (const array of [values, missing, positions, tiles, labelStarts, labels, unmatched]) {
-      for (let at = 0; at < array.byteLength; at += BLOCK) {
-        const length = Math.min(BLOCK, array.byteLength - at);
-        hash.update(new Uint8Array(array.buffer, array.byteOffset + at, length));
-        await pace.rest();
-      }
-    }
+    await hashFeatures(hash, packed, pace);
+    const { positions, tiles, labelStarts, labels, unmatched } = packed;
+    for (const array of [positions, tiles, labelStarts, labels, unmatched]) await hashBytes(hash, array, pace);
   }
   return hash.digest('hex');
+}
+
+/** Adds the bytes of an array to a hash, without holding the event loop. */
+export async function hashBytes(hash: Hash, { buffer, byteOffset, byteLength }: ArrayBufferView, pace: Pace): Promise<void> {
+  for (let at = 0; at < byteLength; at += BLOCK) {
+    hash.update(new Uint8Array(buffer, byteOffset + at, Math.min(BLOCK, byteLength - at)));
+    await pace.rest();
+  }
+}
+
+async function hashFeatures(hash: Hash, packed: PackedCells, pace: Pace): Promise<void> {
+  const { cells, width } = packed;
+  const step = Math.max(1, Math.floor(BLOCK / (5 * width)));
+  const [values, missing] = [new Float32Array(step * width), new Uint8Array(step * width)];
+  for (let from = 0; from < cells; from += step) {
+    const rows = Math.min(step, cells - from);
+    for (let i = 0; i < rows; i++) unpackRow(packed, from + i, values, missing, i * width);
+    hash.update(new Uint8Array(values.buffer, 0, 4 * rows * width)).update(missing.subarray(0, rows * width));
+    await pace.rest();
+  }
 }
 
 /** A hash of the names, patients and sizes of the training samples: kept in the model's file. */

@@ -70,6 +70,8 @@ class FitRun {
   readonly #weights: number[];
   readonly #decays: number[];
   readonly #stepsPerEpoch: number;
+  /** The generator's counter at the end of the last whole step. */
+  #draws = 0;
 
   constructor(
     private readonly task: FitTask,
@@ -91,9 +93,15 @@ class FitRun {
     const { task, state, call } = this;
     if (task.resume && task.checkpoint && (await exists(task.checkpoint))) await state.resume(task.checkpoint, task.fingerprint);
     await this.#log.begin(state.position.step);
-    while (!state.position.finished) {
-      await this.#epoch();
-      await this.#endEpoch();
+    this.#draws = state.position.draws;
+    try {
+      while (!state.position.finished) {
+        await this.#epoch();
+        await this.#endEpoch();
+      }
+    } catch (error) {
+      if (error instanceof UamError && error.code === 'UAM_ABORTED') await this.#keepForLater();
+      throw error;
     }
     refuseAborted('fit', call.signal);
     const { history, bestEpoch, step } = state.position;
@@ -102,6 +110,15 @@ class FitRun {
       state.names.map((name, p) => [name, { shape: (state.parameters[p] as Tensor).shape, data: state.best[p] as Float32Array }]),
     );
     return { weights, history, bestEpoch, steps: step, temperature: last?.temperature ?? 1 };
+  }
+
+  /** An ended run loses nothing: its checkpoint is the last whole step. A step changes weights and moments at its very end only. */
+  async #keepForLater(): Promise<void> {
+    const { task, state } = this;
+    if (!task.checkpoint || state.position.step === 0) return;
+    state.position.draws = this.#draws;
+    await this.#log.flush();
+    await state.save(task.checkpoint, task.fingerprint);
   }
 
   /** The steps of one epoch that were not taken yet. */
@@ -147,6 +164,7 @@ class FitRun {
     position.stepInEpoch++;
     position.lossSum += loss;
     state.average(settings.ema);
+    this.#draws = position.draws;
     this.#log.add({ event: 'step', step: position.step, epoch: position.epoch, loss, learningRate, gradientNorm });
     await this.#pace.rest();
     return loss;

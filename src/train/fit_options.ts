@@ -73,7 +73,8 @@ export interface FitOptions extends Partial<Omit<FitSettings, 'augment'>> {
   validation?: CellDataset | number;
   /** How features are scaled. */
   scaling?: ScalingOptions;
-  /** A file to continue from, written after every epoch: replaced as a whole, so a killed run leaves a sound one. */
+  /** A file to continue from, written after every epoch and when `signal` ends the run: replaced as a whole, so a killed run leaves a sound
+   * one. */
   checkpoint?: string;
   /** Also write it every so many steps. Default: never. */
   checkpointEvery?: number;

@@ -21,8 +21,6 @@ export interface ImageCells {
   table: FeatureTable;
   /** `[cells, 2]` in micrometres. */
   positions: Float64Array;
-  mask: LabelMask;
-  name: string;
 }
 
 interface Call {
@@ -32,27 +30,42 @@ interface Call {
   onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
 }
 
+/** An image whose pixel size is known, and its mask. */
+export interface ImagePair {
+  pixels: RasterImage & Required<Pick<RasterImage, 'mpp'>>;
+  mask: LabelMask;
+  name: string;
+}
+
 /**
- * Reads an image and its mask and extracts the features of its cells.
+ * Reads an image and its mask.
  *
- * @throws UamError as `readImage`, `readMask`, `radiomics.extract`; `UAM_DATA` where the pixel size is not known
+ * @throws UamError as `readImage`, `readMask`; `UAM_DATA` where the pixel size is not known
  */
-export async function cellsOfImage(
-  { image, mask, mpp }: ImageInput,
-  recipe: ExtractionRecipe,
-  { signal, otherwise, onProgress }: Call,
-): Promise<ImageCells> {
+export async function readPair({ image, mask, mpp }: ImageInput, { signal, otherwise }: Call): Promise<ImagePair> {
   const call = signal ? { signal } : {};
   const raster = typeof image === 'string' ? await readImage(image, call) : image;
-  const wanted = mpp ?? (raster.mpp ? undefined : otherwise);
-  const given = typeof wanted === 'number' ? ([wanted, wanted] as const) : wanted;
-  const pixels: RasterImage = given ? { ...raster, mpp: given } : raster;
-  const name = pixels.name ?? (typeof image === 'string' ? image : 'the image');
-  if (!pixels.mpp) {
+  const wanted = mpp ?? raster.mpp ?? otherwise;
+  const name = raster.name ?? (typeof image === 'string' ? image : 'the image');
+  if (!wanted) {
     throw new UamError('UAM_DATA', `${name}: it does not tell its pixel size; give mpp, micrometres per pixel (0.25 at 40x, 0.5 at 20x)`);
   }
-  const { width, height } = pixels;
-  const labels = typeof mask === 'string' ? await readMask(mask, { width, height, ...call }) : mask;
-  const table = await extract(pixels, labels, { ...recipe, signal, onProgress });
-  return { table, positions: positionsOf(table.centroids, pixels.mpp, name), mask: labels, name };
+  const pixels = { ...raster, mpp: typeof wanted === 'number' ? ([wanted, wanted] as const) : wanted };
+  const { width, height } = raster;
+  return { pixels, mask: typeof mask === 'string' ? await readMask(mask, { width, height, ...call }) : mask, name };
 }
+
+/**
+ * Extracts the features of the cells of an image.
+ *
+ * @throws UamError as `radiomics.extract`
+ */
+export async function measurePair({ pixels, mask, name }: ImagePair, recipe: ExtractionRecipe, call: Call): Promise<ImageCells> {
+  const { signal, onProgress } = call;
+  const table = await extract(pixels, mask, { ...recipe, signal, onProgress });
+  return { table, positions: positionsOf(table.centroids, pixels.mpp, name) };
+}
+
+/** Reads an image and its mask and extracts the features of its cells: `readPair` and `measurePair`. */
+export const cellsOfImage = async (input: ImageInput, recipe: ExtractionRecipe, call: Call): Promise<ImageCells> =>
+  measurePair(await readPair(input, call), recipe, call);

@@ -1,7 +1,6 @@
 // Training and the model as a whole: the public API of `train`.
 
 export { type BootstrapOptions, bootstrapIntervals, pairedDifference } from './bootstrap.js';
-export { fitTemperature, softmaxAt } from './calibration.js';
 export {
   CellDataset,
   type CellSample,
@@ -11,11 +10,12 @@ export {
   type Split,
   type Truth,
 } from './dataset.js';
-export { type DemoTile, type DemoTileOptions, demoTile } from './demo_tile.js';
+export { type DemoTile, type DemoTileOptions, demoTile, demoTileAsync } from './demo_tile.js';
 export { atTemperature, type EvaluateOptions, evaluate } from './evaluate.js';
 export type { Augmentation, FitOptions, FitProgress, FitSettings } from './fit_options.js';
 export { holdOut } from './held_out.js';
 export type { ImageInput } from './image_cells.js';
+export { learningCurves } from './learning_curves.js';
 export { matchPoints } from './match_points.js';
 export { scorePredictions } from './metrics.js';
 export { Predictions } from './predictions.js';
@@ -23,7 +23,10 @@ export { auprc, auroc, rocCurve } from './ranking.js';
 export { type ReadDatasetOptions, readDataset } from './read_manifest.js';
 export { type ReadTableOptions, readTable } from './read_table.js';
 export { DEFAULT_RECIPE, type ExtractionRecipe } from './recipe.js';
+export type { SeenSample } from './seen.js';
 export { checkLeakage, type Fold, groupedFolds, type PatientSplit, type SplitSamples, splitByPatient } from './split.js';
+export { fitTemperature, softmaxAt } from './temperature.js';
+export { type TestModelOptions, testModel } from './test_model.js';
 export type { TestedPoints } from './tested_points.js';
 export type { EpochRecord } from './training_state.js';
 export { type CellInput, type FitReport, type PredictOptions, UAM, type UamOptions } from './uam.js';

@@ -1,6 +1,7 @@
 import { UamError } from '../errors.js';
-import { applyScaling, type FeatureColumns, type Scaling } from '../tokens/scaling.js';
+import { type FeatureColumns, refuseAbsent, type Scaling, scaledValue } from '../tokens/scaling.js';
 import type { Truth } from './dataset.js';
+import { type FeatureMatrix, FeatureRows, rising } from './feature_rows.js';
 import type { Pace } from './pace.js';
 import { type TileOptions, tilesOf } from './tiles.js';
 
@@ -9,10 +10,12 @@ export interface PackedCells {
   cells: number;
   /** Numbers per cell. */
   width: number;
-  /** `[cells, width]`, scaled; 0 where a value is missing. */
-  values: Float32Array;
-  /** `[cells, width]`: 1 where a value is missing. */
-  missing: Uint8Array;
+  scaling: Scaling;
+  /** The measured features, which are scaled when a batch is made: there is no second copy of them. */
+  matrices: PackedMatrix[];
+  /** Which matrix the features of each row are in, and which row of it they are. */
+  matrixOf: Int32Array;
+  matrixRow: Int32Array;
   /** `[cells, 2]` in micrometres from the corner of the tile; empty where the model needs no places. */
   positions: Float64Array;
   /** Where tiles begin and end, `[tiles + 1]`; without places every cell is a tile. */
@@ -26,6 +29,15 @@ export interface PackedCells {
   unmatched: Int32Array;
 }
 
+/** A matrix of features, as `FeatureMatrix` has it. */
+export interface PackedMatrix {
+  stride: number;
+  rowsPerChunk: number;
+  chunks: readonly Float32Array[];
+  /** Where in a row each input of the model is. */
+  columns: Int32Array;
+}
+
 /** What is packed: a `CellSample`, or cells without known classes. */
 export interface PackInput {
   name: string;
@@ -34,26 +46,7 @@ export interface PackInput {
   truth?: Truth;
 }
 
-/** Numbers scaled at a time: some milliseconds. */
-const BLOCK = 400_000;
-
-/** first, first + 1, ... */
-function rising(first: number, count: number): Int32Array {
-  const numbers = new Int32Array(count);
-  for (let i = 0; i < count; i++) numbers[i] = first + i;
-  return numbers;
-}
-
 const shared = (bytes: number) => new SharedArrayBuffer(bytes);
-
-/** Rows `[from, to)` of columns, without a copy where they are typed arrays. */
-function rowsOf(columns: FeatureColumns['columns'], from: number, to: number): FeatureColumns {
-  const part = (data: ArrayLike<number>) =>
-    ArrayBuffer.isView(data)
-      ? (data as Float64Array).subarray(from, to)
-      : Array.from({ length: to - from }, (_, i) => data[from + i] as number);
-  return { length: to - from, columns: columns.map(({ name, data }) => ({ name, data: part(data) })) };
-}
 
 /** Rows of one sample, tile by tile. */
 function tilesIn({ name, positions }: PackInput, places: boolean, options: TileOptions): Int32Array[] {
@@ -70,21 +63,23 @@ function tilesIn({ name, positions }: PackInput, places: boolean, options: TileO
   return tilesOf(positions, options);
 }
 
-/** Copies the scaled rows of one sample to their places: row i goes to `target[i]`. */
-async function scaleInto(packed: PackedCells, { table }: PackInput, scaling: Scaling, target: Int32Array, pace: Pace): Promise<void> {
-  const { width } = packed;
-  const used = new Map(table.columns.map((column) => [column.name, column]));
-  const columns = scaling.names.flatMap((name) => used.get(name) ?? []);
-  const step = Math.max(1, Math.floor(BLOCK / width));
-  for (let from = 0; from < Math.max(1, table.length); from += step) {
-    const to = Math.min(from + step, table.length);
-    const { values, missing } = applyScaling(scaling, rowsOf(columns, from, to));
-    for (let row = from; row < to; row++) {
-      const at = (target[row] as number) * width;
-      packed.values.set(values.subarray((row - from) * width, (row - from + 1) * width), at);
-      packed.missing.set(missing.subarray((row - from) * width, (row - from + 1) * width), at);
-    }
-    await pace.rest();
+/** Where the features of the packed rows are: the matrices that samples share, each named once. */
+class Matrices {
+  readonly list: PackedMatrix[] = [];
+  readonly #known = new Map<FeatureMatrix, number>();
+
+  constructor(private readonly names: readonly string[]) {}
+
+  indexOf(table: FeatureRows): number {
+    const { matrix } = table;
+    const found = this.#known.get(matrix);
+    if (found !== undefined) return found;
+    refuseAbsent(this.names, table);
+    const placeOf = new Map(matrix.names.map((name, at) => [name, matrix.places[at] as number]));
+    const { stride, rowsPerChunk, chunks } = matrix;
+    this.list.push({ stride, rowsPerChunk, chunks, columns: Int32Array.from(this.names, (name) => placeOf.get(name) as number) });
+    this.#known.set(matrix, this.list.length - 1);
+    return this.list.length - 1;
   }
 }
 
@@ -104,7 +99,7 @@ function packLabels(packed: PackedCells, entries: readonly (readonly [row: numbe
 }
 
 /**
- * Scales cells and lays them tile by tile.
+ * Lays cells tile by tile.
  *
  * @param places whether the model needs to know where cells lie
  * @throws UamError `UAM_DATA` where a feature or a place is absent
@@ -118,12 +113,13 @@ export async function packCells(
 ): Promise<PackedCells> {
   const cells = samples.reduce((sum, { table }) => sum + table.length, 0);
   const width = scaling.names.length;
+  const matrices = new Matrices(scaling.names);
   const packed: PackedCells = {
-    ...{ cells, width },
-    values: new Float32Array(shared(4 * cells * width)),
-    missing: new Uint8Array(shared(cells * width)),
+    ...{ cells, width, scaling, matrices: matrices.list },
+    matrixOf: new Int32Array(shared(4 * cells)),
+    matrixRow: new Int32Array(shared(4 * cells)),
     positions: new Float64Array(shared(places ? 16 * cells : 0)),
-    tiles: rising(0, places ? 1 : cells + 1),
+    tiles: rising(places ? 1 : cells + 1),
     source: new Int32Array(shared(4 * cells)),
     labelStarts: new Int32Array(shared(4 * (cells + 1))),
     labels: new Int32Array(0),
@@ -133,7 +129,7 @@ export async function packCells(
   const entries: [number, number][] = [];
   let first = 0;
   for (const sample of samples) {
-    const target = rising(first, sample.table.length);
+    const target = rising(sample.table.length, first);
     await pace.rest();
     let row = first;
     for (const tile of tilesIn(sample, places, tileOptions)) {
@@ -142,9 +138,15 @@ export async function packCells(
       ends.push(row);
       await pace.rest();
     }
-    for (let cell = 0; cell < target.length; cell++) packed.source[target[cell] as number] = first + cell;
+    const table = sample.table instanceof FeatureRows ? sample.table : await FeatureRows.from(sample.table, scaling.names, pace);
+    const matrix = matrices.indexOf(table);
+    for (let cell = 0; cell < target.length; cell++) {
+      const at = target[cell] as number;
+      packed.source[at] = first + cell;
+      packed.matrixOf[at] = matrix;
+      packed.matrixRow[at] = table.rows[cell] as number;
+    }
     await pace.rest();
-    await scaleInto(packed, sample, scaling, target, pace);
     const { truth } = sample;
     truth?.cells.forEach((cell, i) => void entries.push([cell < 0 ? -1 : (target[cell] as number), truth.classes[i] as number]));
     first += sample.table.length;
@@ -152,6 +154,26 @@ export async function packCells(
   if (places) packed.tiles = Int32Array.from(ends);
   packLabels(packed, entries);
   return packed;
+}
+
+/**
+ * The features of a packed row as the model takes them in, written from `at` on.
+ *
+ * @param values scaled; 0 where a value is missing
+ * @param missing 1 where a value is missing, else 0
+ */
+export function unpackRow(packed: PackedCells, row: number, values: Float32Array, missing: Uint8Array, at: number): void {
+  const { scaling, width } = packed;
+  const { stride, rowsPerChunk, chunks, columns } = packed.matrices[packed.matrixOf[row] as number] as PackedMatrix;
+  const inMatrix = packed.matrixRow[row] as number;
+  const inChunk = inMatrix % rowsPerChunk;
+  const chunk = chunks[(inMatrix - inChunk) / rowsPerChunk] as Float32Array;
+  for (let f = 0; f < width; f++) {
+    const value = scaledValue(scaling, f, chunk[inChunk * stride + (columns[f] as number)] as number);
+    const known = !Number.isNaN(value);
+    values[at + f] = known ? value : 0;
+    missing[at + f] = known ? 0 : 1;
+  }
 }
 
 /** Places of a tile's cells from its corner, so that what a model learns of places holds in every tile. */

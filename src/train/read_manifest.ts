@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { mismatch, UamError } from '../errors.js';
+import { type CellFiles, CellSource, type FoundCells } from './cell_source.js';
 import { CellDataset, type SampleInput, type Split } from './dataset.js';
-import { cellsOfImage, type ImageCells } from './image_cells.js';
 import { matchPoints } from './match_points.js';
 import { DEFAULT_RECIPE, type ExtractionRecipe } from './recipe.js';
 
@@ -13,9 +13,12 @@ export interface ReadDatasetOptions {
   mpp?: number;
   /** Names of the classes, in their order. Default: those that occur, sorted. */
   classes?: readonly string[];
+  /** A folder that keeps the features of each image, so that they are extracted once: files named by a hash of image, mask, `mpp`,
+   * recipe and version. It is made where it is not there, and may be shared and deleted at any time. */
+  cache?: string | undefined;
   signal?: AbortSignal;
-  /** Called after each image. */
-  onProgress?: (progress: { phase: 'extract'; done: number; total: number; name: string }) => void;
+  /** Called after each image; `cached` tells whether its features were there already. */
+  onProgress?: (progress: { phase: 'extract'; done: number; total: number; name: string; cached: boolean }) => void;
 }
 
 type Row = Record<string, string>;
@@ -52,22 +55,22 @@ function numberIn(row: Row, name: string, where: string): number {
 }
 
 /** Expert's points: `x,y,class`. */
-async function pointsIn(path: string, { table, mask }: ImageCells): Promise<Pick<SampleInput, 'points'>> {
+async function pointsIn(path: string, { ids, mask }: FoundCells): Promise<Pick<SampleInput, 'points'>> {
   const rows = await readCsv(path, ['x', 'y', 'class']);
   const places = Float64Array.from(rows.flatMap((row, i) => ['x', 'y'].map((axis) => numberIn(row, axis, `${path}: line ${i + 2}`))));
-  const rowOf = new Map([...table.ids].map((id, row) => [id, row]));
-  const cells = Array.from(matchPoints(mask, places), (id) => rowOf.get(id) ?? -1);
+  const rowOf = new Map([...ids].map((id, row) => [id, row]));
+  const cells = Array.from(matchPoints(await mask(), places), (id) => rowOf.get(id) ?? -1);
   return { points: { cells, classes: rows.map((row) => row['class'] ?? '') } };
 }
 
 /** Classes of nuclei: `label,class`. Nuclei that are not named have none. */
-async function classesIn(path: string, { table }: ImageCells): Promise<Pick<SampleInput, 'classes'>> {
+async function classesIn(path: string, { ids }: FoundCells): Promise<Pick<SampleInput, 'classes'>> {
   const rows = await readCsv(path, ['label', 'class']);
   const named = new Map(rows.map((row, i) => [numberIn(row, 'label', `${path}: line ${i + 2}`), row['class'] ?? '']));
-  const known = new Set(table.ids);
+  const known = new Set(ids);
   const strange = [...named.keys()].find((label) => !known.has(label));
   if (strange !== undefined) throw new UamError('UAM_DATA', `${path}: the mask has no nucleus ${strange}`);
-  return { classes: Array.from(table.ids, (id) => named.get(id)) };
+  return { classes: Array.from(ids, (id) => named.get(id)) };
 }
 
 const SPLITS: Readonly<Record<string, Split | undefined>> = Object.freeze({
@@ -79,8 +82,33 @@ export function splitOf(text: string, where: string): Split | undefined {
   throw mismatch('UAM_DATA', `${where}: split`, 'train, validation or test', `'${text}'`);
 }
 
+/** A line of a manifest. */
+interface Line extends CellFiles {
+  name: string;
+  /** Files of an expert's points, or of classes; empty where there is none. */
+  points: string;
+  classes: string;
+  patient: string | undefined;
+  split: Split | undefined;
+}
+
+async function linesOf(path: string): Promise<Line[]> {
+  const rows = await readCsv(path, ['image', 'mask']);
+  const from = (file: string): string => (file === '' || isAbsolute(file) ? file : join(dirname(path), file));
+  return rows.map((row, i): Line => {
+    const where = `${path}: line ${i + 2}`;
+    const { image = '', mask = '', points = '', classes = '', patient = '', split = '' } = row;
+    if (image === '' || mask === '') throw new UamError('UAM_DATA', `${where} must name an image and a mask`);
+    if (points !== '' && classes !== '') throw new UamError('UAM_DATA', `${where} must name points or classes, not both`);
+    return {
+      ...{ name: image, image: from(image), mask: from(mask), points: from(points), classes: from(classes) },
+      ...{ patient: patient || undefined, split: splitOf(split, where), mpp: row['mpp'] ? numberIn(row, 'mpp', where) : undefined },
+    };
+  });
+}
+
 /**
- * Reads a manifest and extracts the cells of its images, one image after the other.
+ * Reads a manifest and extracts the cells of its images. Features are kept in float32.
  *
  * The manifest is a CSV (or TSV) file with the columns `image` and `mask`, and perhaps `points` (a CSV of x, y, class: an expert's
  * points), `classes` (a CSV of label, class), `patient`, `split` (train, validation, test) and `mpp`. Paths are relative to the manifest.
@@ -104,21 +132,14 @@ export function splitOf(text: string, where: string): Split | undefined {
  */
 export async function readDataset(path: string, options: ReadDatasetOptions = {}): Promise<CellDataset> {
   const { extraction = DEFAULT_RECIPE, classes, signal, onProgress } = options;
-  const rows = await readCsv(path, ['image', 'mask']);
-  const from = (file: string): string => (isAbsolute(file) ? file : join(dirname(path), file));
+  const lines = await linesOf(path);
+  const source = await CellSource.open(extraction, { cache: options.cache, otherwise: options.mpp, signal });
   const samples: SampleInput[] = [];
-  for (const [i, row] of rows.entries()) {
-    const where = `${path}: line ${i + 2}`;
-    const { image = '', mask = '', points = '', classes: labels = '', patient = '', split = '' } = row;
-    if (image === '' || mask === '') throw new UamError('UAM_DATA', `${where} must name an image and a mask`);
-    if (points !== '' && labels !== '') throw new UamError('UAM_DATA', `${where} must name points or classes, not both`);
-    const given = row['mpp'] ? numberIn(row, 'mpp', where) : undefined;
-    const pair = { image: from(image), mask: from(mask), mpp: given };
-    const found = await cellsOfImage(pair, extraction, { signal, otherwise: options.mpp });
-    const truth = points ? await pointsIn(from(points), found) : labels ? await classesIn(from(labels), found) : {};
-    const { table, positions } = found;
-    samples.push({ name: image, patient: patient || image, split: splitOf(split, where), table, positions, ...truth });
-    onProgress?.({ phase: 'extract', done: i + 1, total: rows.length, name: image });
+  for await (const { at, cells } of source.all(lines)) {
+    const { name, points, classes: labels, patient, split } = lines[at] as Line;
+    const truth = points ? await pointsIn(points, cells) : labels ? await classesIn(labels, cells) : {};
+    samples.push({ ...{ name, patient, split }, table: cells.table, positions: cells.positions, ...truth });
+    onProgress?.({ phase: 'extract', done: at + 1, total: lines.length, name, cached: cells.cached });
   }
   return CellDataset.from(samples, { classes, extraction });
 }

@@ -74,7 +74,7 @@ class TableReader {
     const { class: label = 'class', patient = 'patient', sample = 'image', features } = this.options;
     const field = (name: string) => fields[this.#header.indexOf(name)] ?? '';
     const name = field(sample) || field(patient) || (this.options.mpp === undefined ? `line ${this.#line}` : 'all');
-    const gathered = this.#sampleOf(name, field(patient) || name, field('split'));
+    const gathered = this.#sampleOf(name, field(patient), field('split'));
     gathered.classes.push(field(label));
     if (this.options.mpp !== undefined) gathered.places.push(this.#place(field('x'), 'x'), this.#place(field('y'), 'y'));
     this.#candidates.forEach((column, at) => {
@@ -99,7 +99,7 @@ class TableReader {
       if (found.patient === patient && found.split === split) return found;
       throw new UamError(
         'UAM_DATA',
-        `${this.path}: line ${this.#line}: ${name} is of patient ${found.patient} in one line and of ${patient} here, or of two splits`,
+        `${this.path}: line ${this.#line}: ${name} is of patient '${found.patient}' in one line and of '${patient}' here, or of two splits`,
       );
     }
     const fresh: Gathered = { patient, split, classes: [], places: [], columns: this.#candidates.map(() => []) };
@@ -118,7 +118,7 @@ class TableReader {
       const positions = options.mpp === undefined ? undefined : positionsOf(Float64Array.from(places), options.mpp, path);
       return {
         name,
-        patient,
+        patient: patient || undefined,
         split: splitOf(split, `${path}: ${name}`),
         table: { length: classes.length, columns: data },
         positions,

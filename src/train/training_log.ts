@@ -1,5 +1,6 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import { UamError } from '../errors.js';
+import { writeWhole } from '../files/write_whole.js';
 
 /**
  * A file of JSON lines. It holds nothing that differs between two equal runs (no times), and a run that goes on from a checkpoint first
@@ -15,7 +16,7 @@ export class TrainingLog {
     if (this.path === undefined) return;
     const text = step === 0 ? '' : await readFile(this.path, 'utf8').catch(() => '');
     const kept = text.split('\n').filter((line) => stepOf(line) <= step);
-    await this.#write(writeFile, kept.map((line) => `${line}\n`).join(''));
+    await writeWhole(this.path, [Buffer.from(kept.map((line) => `${line}\n`).join(''))]);
   }
 
   add(record: Readonly<Record<string, unknown>>): void {
@@ -26,12 +27,9 @@ export class TrainingLog {
   async flush(): Promise<void> {
     const text = this.#waiting;
     this.#waiting = '';
-    if (text !== '') await this.#write(appendFile, text);
-  }
-
-  async #write(write: typeof writeFile | typeof appendFile, text: string): Promise<void> {
+    if (text === '' || this.path === undefined) return;
     try {
-      await write(this.path as string, text);
+      await appendFile(this.path, text);
     } catch (error) {
       throw new UamError('UAM_IO', `cannot write the log ${this.path}: ${(error as Error).message}`, { cause: error });
     }

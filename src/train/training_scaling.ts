@@ -2,15 +2,25 @@ import { UamError } from '../errors.js';
 import { orderFeatures } from '../tokens/feature_order.js';
 import { fitScaling, type Scaling, type ScalingOptions } from '../tokens/scaling.js';
 import type { CellDataset } from './dataset.js';
+import { FeatureRows } from './feature_rows.js';
 import type { Pace } from './pace.js';
 
 /** The values of one feature over all samples. */
-function columnOf({ samples, cells }: CellDataset, name: string): Float64Array {
+async function columnOf({ samples, cells }: CellDataset, name: string, pace: Pace): Promise<Float64Array> {
   const data = new Float64Array(cells);
+  const placeIn = new Map<readonly string[], number>(); // samples of one origin share their list of names
   let at = 0;
   for (const { table } of samples) {
-    data.set(table.columns.find((column) => column.name === name)?.data as ArrayLike<number>, at);
+    if (table instanceof FeatureRows) {
+      const { names } = table.matrix;
+      const place = placeIn.get(names) ?? names.indexOf(name);
+      placeIn.set(names, place);
+      table.copyColumn(place, data, at);
+    } else {
+      data.set(table.columns.find((column) => column.name === name)?.data as ArrayLike<number>, at);
+    }
     at += table.length;
+    await pace.rest();
   }
   return data;
 }
@@ -31,7 +41,7 @@ export async function scalingOf(
   const parts: Scaling[] = [];
   for (const name of orderFeatures(training.features.filter((feature) => !excluded(feature)))) {
     try {
-      parts.push(fitScaling({ length: training.cells, columns: [{ name, data: columnOf(training, name) }] }, options));
+      parts.push(fitScaling({ length: training.cells, columns: [{ name, data: await columnOf(training, name, pace) }] }, options));
     } catch (error) {
       if (!(error instanceof UamError && error.code === 'UAM_DATA')) throw error; // a constant feature is left out
     }

@@ -1,6 +1,7 @@
 import { UamError } from '../errors.js';
 import { CellClassifier, type ClassifierConfig, classifierConfig } from '../heads/cell_classifier.js';
 import { loadClassifier, type ModelFacts, saveClassifier } from '../heads/model_file.js';
+import { packageVersion } from '../native/load.js';
 import type { FeatureTable } from '../radiomics/table.js';
 import type { FeatureColumns } from '../tokens/scaling.js';
 import { type TokeniserKind, type TokensConfig, tokensConfig } from '../tokens/tokens_config.js';
@@ -11,14 +12,17 @@ import type { FitOutcome } from './fit_loop.js';
 import { type FitOptions, type FitProgress, fitSettings } from './fit_options.js';
 import { holdOut } from './held_out.js';
 import { cellsOfImage, type ImageInput } from './image_cells.js';
+import { historyFrom } from './learning_curves.js';
 import { runOffThread } from './off_thread.js';
 import { Pace } from './pace.js';
 import { packCells } from './packed_cells.js';
 import { Predictions } from './predictions.js';
 import { DEFAULT_RECIPE, dependsOnOrientation, type ExtractionRecipe, recipeFrom, recipeText } from './recipe.js';
-import { toProbabilities } from './temperature.js';
+import { marksFrom, marksOf, type SeenSample, seenIn } from './seen.js';
+import { softmaxAt } from './temperature.js';
 import { runTask, type Task, type TaskResult, type Weights } from './thread_task.js';
 import { scalingOf } from './training_scaling.js';
+import type { EpochRecord } from './training_state.js';
 
 export interface UamOptions extends BackboneOptions {
   /** How cells become tokens: `'feature'`, `'cell'` (default), `'chunk'`, `'vector'`, or more settings. */
@@ -65,7 +69,10 @@ interface Trained {
 const SMALL = 5e7;
 
 /** What the model's file says beside parameters, configuration, scaling and classes. */
-const NOTES = Object.freeze({ temperature: 'temperature', extraction: 'extraction', data: 'training-data' });
+const NOTES = Object.freeze({
+  ...{ temperature: 'temperature', extraction: 'extraction', version: 'version', history: 'history' },
+  ...{ data: 'training-data', seen: 'training-marks' },
+});
 
 /**
  * A model of cells, from training to answers.
@@ -122,6 +129,8 @@ export class UAM {
       throw new UamError('UAM_FORMAT', `${path}: its temperature is no number above 0`);
     const recipe = facts.notes[NOTES.extraction];
     if (recipe !== undefined) recipeFrom(recipe, path);
+    historyFrom(facts.notes[NOTES.history], path);
+    marksFrom(facts.notes[NOTES.seen], path);
     return new UAM({ ...config.backbone, tokens: config.tokens }, { config, weights, facts });
   }
 
@@ -159,6 +168,23 @@ export class UAM {
   /** What its logits are divided by, so that its probabilities are calibrated. */
   get temperature(): number {
     return Number(this.#trained?.facts.notes[NOTES.temperature] ?? 1);
+  }
+
+  /** The epochs of its training; none before it, or where its file does not tell. */
+  get history(): readonly EpochRecord[] {
+    return historyFrom(this.#trained?.facts.notes[NOTES.history], 'the model');
+  }
+
+  /**
+   * The patients and tiles of a dataset that the model has learned from, or that chose its best epoch and its temperature: patients by
+   * their names, tiles by the values of their cells. Scores on them mean nothing.
+   *
+   * @returns undefined where the model's file does not tell
+   */
+  async seenIn(dataset: CellDataset, signal?: AbortSignal): Promise<SeenSample[] | undefined> {
+    const { facts } = this.#ready('ask whom it has seen');
+    const marks = marksFrom(facts.notes[NOTES.seen], 'the model');
+    return marks && seenIn(marks, dataset, facts.scaling.names, signal);
   }
 
   /** The complete configuration; undefined before training, as it depends on the data. */
@@ -203,7 +229,12 @@ export class UAM {
     const { fit } = (await runOffThread({ fit: task }, { signal, onProgress })) as TaskResult & { fit: FitOutcome };
     const { weights, ...outcome } = fit;
     const recipe = dataset.extraction && { [NOTES.extraction]: recipeText(dataset.extraction) };
-    const notes = { [NOTES.temperature]: String(outcome.temperature), [NOTES.data]: listHash(training), ...recipe };
+    const data = listHash(training);
+    const seen = await marksOf({ training, validation }, scaling.names, data, pace);
+    const notes = {
+      ...{ [NOTES.temperature]: String(outcome.temperature), [NOTES.version]: packageVersion(), [NOTES.data]: data, ...recipe },
+      ...{ [NOTES.seen]: JSON.stringify(seen), [NOTES.history]: JSON.stringify(outcome.history) },
+    };
     this.#trained = { config, weights, facts: { scaling, classes: [...dataset.classes], notes } };
     return {
       ...outcome,
@@ -239,7 +270,7 @@ export class UAM {
     const inOrder = (rows: Float32Array, size: number) => ordered(rows, size, cells.source, pace);
     return new Predictions({
       classNames: facts.classes,
-      probabilities: toProbabilities(await inOrder(predict.logits, config.classes), config.classes, this.temperature),
+      probabilities: Float32Array.from(softmaxAt(await inOrder(predict.logits, config.classes), config.classes, this.temperature)),
       embeddings: embeddings ? await inOrder(predict.embeddings, width) : new Float32Array(0),
       width,
       table: 'ids' in table ? table : undefined,

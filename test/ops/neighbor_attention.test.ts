@@ -23,8 +23,24 @@ function randomGraph(queries: number, keys: number, longest: number, seed = 1): 
   );
 }
 
-const run = ({ q, k, v, bias }: Tensors, { offsets, indices }: Graph): Tensors => ({
-  ...neighborAttention(q as Tensor, k as Tensor, v as Tensor, offsets, indices, bias && { bias }),
+/** Points on a line, those of a tile seeing the others within `reach`: runs of queries share most of their keys. */
+function lineGraph(tiles: readonly number[], reach: number): Graph {
+  const lists = tiles.flatMap((size, tile) => {
+    const first = tiles.slice(0, tile).reduce((a, b) => a + b, 0);
+    return Array.from({ length: size }, (_, i) => {
+      const [from, to] = [Math.max(0, i - reach), Math.min(size, i + reach + 1)];
+      const list = Array.from({ length: to - from }, (_, j) => first + from + j);
+      return [...list.slice(i % 3), ...list.slice(0, i % 3)]; // in an order of its own
+    });
+  });
+  return graphOf(lists);
+}
+
+const run = ({ q, k, v, bias, distances, slopes }: Tensors, { offsets, indices }: Graph): Tensors => ({
+  ...neighborAttention(q as Tensor, k as Tensor, v as Tensor, offsets, indices, {
+    ...(bias && { bias }),
+    ...(distances && slopes && { distances, slopes }),
+  }),
 });
 
 interface Sizes {
@@ -34,9 +50,11 @@ interface Sizes {
   dim?: number;
   dimV?: number;
   biased?: boolean;
+  fading?: boolean;
 }
 
-function opCase(name: string, graph: Graph, { keys, heads = 2, headsKv = heads, dim = 8, dimV = dim, biased = false }: Sizes = {}): OpCase {
+function opCase(name: string, graph: Graph, sizes: Sizes = {}): OpCase {
+  const { keys, heads = 2, headsKv = heads, dim = 8, dimV = dim, biased = false, fading = false } = sizes;
   const queries = graph.offsets.length - 1;
   const tokens = keys ?? queries;
   return {
@@ -46,7 +64,9 @@ function opCase(name: string, graph: Graph, { keys, heads = 2, headsKv = heads, 
       k: randomTensor([tokens, headsKv, dim], 2, -2, 2),
       v: randomTensor([tokens, headsKv, dimV], 3),
       ...(biased && { bias: randomTensor([graph.indices.size, heads], 4) }),
+      ...(fading && { distances: randomTensor([graph.indices.size], 5, 0, 1), slopes: randomTensor([heads], 6, -2, 0) }),
     },
+    ...(fading && { wrt: ['q', 'k', 'v', ...(biased ? ['bias'] : []), 'slopes'] }),
     run: (inputs) => run(inputs, graph),
     upstream: ['out'],
   };
@@ -74,6 +94,39 @@ t.test('any size of a head, and heads that share keys', async (t) => {
   ]);
 });
 
+t.test('scores that fade with distance', async (t) => {
+  testOp(t, [
+    opCase('lists', randomGraph(20, 20, 9), { fading: true }),
+    opCase('lists, biased too', randomGraph(20, 20, 9), { fading: true, biased: true, heads: 3 }),
+    opCase('runs', lineGraph([40], 6), { fading: true }),
+    opCase('runs, biased too', lineGraph([40], 6), { fading: true, biased: true, heads: 3 }),
+  ]);
+});
+
+t.test('runs of queries that share keys', async (t) => {
+  testOp(t, [
+    ...[1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33].map((size) => opCase(`one tile of ${size}`, lineGraph([size], 5))),
+    opCase('tiles of any size', lineGraph([1, 5, 16, 2, 40, 3, 17, 1, 1, 8, 9, 30, 4, 6, 7, 12, 20, 2], 4), { fading: true }),
+    ...[1, 7, 16, 17, 20, 33].map((dim) => opCase('dim', lineGraph([21, 13], 7), { dim, dimV: dim + 3, heads: 1 })),
+    opCase('grouped', lineGraph([50, 20], 9), { heads: 6, headsKv: 2, biased: true }),
+    opCase('multi-query', lineGraph([50], 9), { heads: 4, headsKv: 1 }),
+    opCase('many tokens', lineGraph([300, 200, 100], 12), { heads: 4, dim: 16, fading: true }),
+    opCase('a few far keys', graphOf(Array.from({ length: 40 }, (_, i) => [i, (i + 1) % 40, 39])), { dim: 16 }),
+  ]);
+});
+
+t.test('a query has the same bits whoever stands before it', async (t) => {
+  const [alone, packed] = [lineGraph([70], 8), lineGraph([5, 70], 8)];
+  const whole = ['q', 'k', 'v'].map((_, i) => randomTensor([75, 2, 16], i + 1)) as [Tensor, Tensor, Tensor];
+  const part = whole.map((tensor) => Tensor.from(tensor.data.slice(5 * 32) as Float32Array, [70, 2, 16])) as [Tensor, Tensor, Tensor];
+  for (const backend of testBackends()) {
+    onBackend(backend, 2, () => {
+      const together = neighborAttention(...whole, packed.offsets, packed.indices).out;
+      t.same([...together.data.slice(5 * 32)], [...neighborAttention(...part, alone.offsets, alone.indices).out.data], backend.name);
+    });
+  }
+});
+
 t.test('work that is cut into parts', async (t) => {
   testOp(t, [opCase('many tokens', randomGraph(600, 600, 24), { heads: 4, dim: 16, biased: true })]);
 });
@@ -96,7 +149,7 @@ t.test('lists of all keys give attention', async (t) => {
 });
 
 t.test('a bias of -Infinity hides a key; NaN and infinities reach the rows that see them and no other', async (t) => {
-  const graph = graphOf([[0, 1, 2], [2, 1], [0], [1, 3]]);
+  const graph = graphOf([[0, 1, 2], [2, 1], [0], [1, 3]]); // without repeated keys, and dense enough for runs
   const hiding = opCase('bias', graph, { heads: 1 });
   const bias = Tensor.from([0, Number.NEGATIVE_INFINITY, 1, 0, 0, Number.NEGATIVE_INFINITY, 0, 0], [8, 1]);
   testOp(t, [{ ...hiding, inputs: { ...hiding.inputs, bias }, wrt: ['q', 'k', 'v'] }]);
@@ -132,6 +185,21 @@ t.test('what does not fit is refused', async (t) => {
   t.throws(() => neighborAttention(q, k, v, offsets, indices, { bias: randomTensor([3, 2], 1) }), {
     code: 'UAM_SHAPE',
     message: /bias must be \[3, 4\]/,
+  });
+  const lengths = Tensor.from([0, 1, 2]);
+  const slopes = randomTensor([4], 1);
+  t.throws(() => neighborAttention(q, k, v, offsets, indices, { slopes }), { code: 'UAM_ARGUMENT', message: /go together/ });
+  t.throws(() => neighborAttention(q, k, v, offsets, indices, { slopes: randomTensor([2], 1), distances: lengths }), {
+    code: 'UAM_SHAPE',
+    message: /slopes must be \[4\]/,
+  });
+  t.throws(() => neighborAttention(q, k, v, offsets, indices, { slopes, distances: randomTensor([2], 1) }), {
+    code: 'UAM_SHAPE',
+    message: /distances must be \[3\]/,
+  });
+  t.throws(() => neighborAttention(q, k, v, offsets, indices, { slopes, distances: randomTensor([3], 1).requireGrad() }), {
+    code: 'UAM_ARGUMENT',
+    message: /distances get no gradient/,
   });
   t.throws(() => neighborAttention(q, k, v, offsets, indices, { window: 1 } as NeighborAttentionOptions), {
     code: 'UAM_ARGUMENT',

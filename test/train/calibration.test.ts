@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { calibrationError, fitTemperature, rankConfidence, reliability, softmaxAt } from '../../src/train/calibration.js';
+import { calibrationError, rankConfidence, reliability } from '../../src/train/calibration.js';
 import { seeded } from '../../src/train/seeded.js';
+import { fitTemperature, softmaxAt } from '../../src/train/temperature.js';
 import { scored } from '../../src/train/tested_points.js';
 import { close } from '../support/close.js';
 
@@ -111,9 +112,9 @@ t.test('no other temperature fits better', async () => {
       const T = fitTemperature(logits, truth);
       const least = loss(logits, truth, T);
       return (
-        T >= 0.01 &&
-        T <= 100 &&
-        [0.5, 0.9, 0.999, 1.001, 1.1, 2].every((k) => least <= loss(logits, truth, Math.min(100, Math.max(0.01, T * k))) + 1e-12)
+        T >= 0.05 &&
+        T <= 20 &&
+        [0.5, 0.9, 0.999, 1.001, 1.1, 2].every((k) => least <= loss(logits, truth, Math.min(20, Math.max(0.05, T * k))) + 1e-12)
       );
     }),
     { numRuns: 50 },
@@ -121,8 +122,8 @@ t.test('no other temperature fits better', async () => {
 });
 
 t.test('ends, rows that are passed over, refusals', async (t) => {
-  t.equal(fitTemperature(Float64Array.of(2, 0, 0, 2), [0, 1]), 0.01, 'always right: the surer the better');
-  t.equal(fitTemperature(Float64Array.of(2, 0, 0, 2), [1, 0]), 100, 'always wrong: the less sure the better');
+  t.equal(fitTemperature(Float64Array.of(2, 0, 0, 2), [0, 1]), 0.05, 'always right: the surer the better');
+  t.equal(fitTemperature(Float64Array.of(2, 0, 0, 2), [1, 0]), 20, 'always wrong: the less sure the better');
   t.equal(fitTemperature(Float64Array.of(1, 1, 3, 3), [1, 0]), 1, 'equal logits: it makes no difference');
   const logits = Float64Array.from([1, 1, 1, 1].flatMap(() => [Math.log(9), 0]));
   const more = Float64Array.of(...logits, NaN, NaN, 5, 0);

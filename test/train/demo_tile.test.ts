@@ -3,12 +3,13 @@ import fc from 'fast-check';
 import t from 'tap';
 import { findCells } from '../../src/cells/index.js';
 import { DEMO_CLASSES } from '../../src/train/demo_nuclei.js';
-import { type DemoTile, demoTile } from '../../src/train/demo_tile.js';
+import { type DemoTile, demoTile, demoTileAsync } from '../../src/train/demo_tile.js';
 import { onBackend, testBackends } from '../support/backends.js';
 
-const bytes = ({ image, mask, classes, region }: DemoTile): string => {
+const bytes = ({ image, mask, classes, region, regions }: DemoTile): string => {
   const hash = createHash('sha256');
-  for (const part of [image.data, mask.data, classes, region]) hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+  for (const part of [image.data, mask.data, classes, region, regions])
+    hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
   return hash.digest('hex');
 };
 
@@ -66,6 +67,33 @@ t.test('nuclei touch', async (t) => {
     if (here > 0 && next > 0 && here !== next && (at + 1) % mask.width > 0) touching++;
   }
   t.ok(touching > 20, `${touching} pairs of pixels`);
+});
+
+t.test('regions', async (t) => {
+  const { image, mask, classes, region, regions, regionNames } = demoTile({ seed: 2, width: 256, height: 256 });
+  t.same(regionNames, ['no tissue', 'tumour nest', 'stroma', 'lymphocyte cluster']);
+  t.ok(regions.every((kind, at) => kind < regionNames.length && (kind === 1) === (region[at] === 255)));
+  const cells = findCells(mask);
+  const within = (kind: number, place: number) => {
+    const own = [...cells.areas.keys()].filter((i) => classes[i] === kind);
+    const at = (i: number) => Math.round(cells.centroids[2 * i + 1] as number) * image.width + Math.round(cells.centroids[2 * i] as number);
+    return own.filter((i) => regions[at(i)] === place).length / own.length;
+  };
+  const share = regions.filter((kind) => kind === 3).length / regions.length;
+  t.ok(share > 0.02 && within(1, 3) > 3 * share, `${within(1, 3)} of the lymphocytes lie in clusters, which fill ${share} of the tile`);
+});
+
+t.test('without holding the event loop: the same bytes, and an end on demand', async (t) => {
+  const options = { seed: 6, width: 300, height: 200 };
+  let turns = 0;
+  const ticking = setInterval(() => turns++, 1);
+  const tile = await demoTileAsync(options);
+  clearInterval(ticking);
+  t.equal(bytes(tile), bytes(demoTile(options)));
+  t.ok(turns > 3, `${turns} turns of the event loop`);
+  const ended = demoTileAsync(options, { signal: AbortSignal.timeout(5) });
+  await t.rejects(ended, { code: 'UAM_ABORTED' });
+  await t.rejects(demoTileAsync({ seed: -1 }), { code: 'UAM_ARGUMENT' });
 });
 
 t.test('any seed, size and scale', async () => {

@@ -1,9 +1,7 @@
-// Small pieces of training: macro-F1, temperature, the learning rate.
+// Small pieces of training: macro-F1, the learning rate.
 import t from 'tap';
 import { macroF1 } from '../../src/train/f1.js';
 import { fitSettings, learningRateAt } from '../../src/train/fit_options.js';
-import { fitTemperature, toProbabilities } from '../../src/train/temperature.js';
-import { uniform } from '../support/random.js';
 
 t.test('macro-F1 as scikit-learn computes it', async (t) => {
   // f1_score([0, 1, 2, 0, 1, 2], [0, 2, 1, 0, 0, 1], average='macro')
@@ -11,34 +9,6 @@ t.test('macro-F1 as scikit-learn computes it', async (t) => {
   t.equal(macroF1([0, 1], [0, 1], 5), 1, 'classes that neither occur nor are predicted are left out');
   t.equal(macroF1([0, 0], [0, -1], 1), 2 / 3, 'no answer is an error of the class, and of no other');
   t.ok(Number.isNaN(macroF1([], [], 2)));
-});
-
-t.test('the temperature undoes a factor on the logits', async (t) => {
-  const next = uniform(5);
-  const [classes, cases] = [3, 20_000];
-  const logits = Float32Array.from({ length: classes * cases }, () => 4 * next() - 2);
-  const probabilities = toProbabilities(logits.slice(), classes, 1);
-  const truth = Int32Array.from({ length: cases }, (_, i) => {
-    const draw = next();
-    const [a, b] = [probabilities[3 * i] as number, probabilities[3 * i + 1] as number];
-    return draw < a ? 0 : draw < a + b ? 1 : 2;
-  });
-  for (const factor of [0.3, 1, 4]) {
-    const found = fitTemperature(
-      logits.map((value) => value * factor),
-      truth,
-      classes,
-    );
-    t.ok(Math.abs(found / factor - 1) < 0.05, `${factor}: ${found}`);
-  }
-  t.equal(fitTemperature(new Float32Array(0), new Int32Array(0), 3), 1);
-  const certain = fitTemperature(Float32Array.of(5, -5, -5, 5), Int32Array.of(0, 1), 2);
-  t.ok(certain >= 0.05 && certain < 0.3, `always right: ${certain}`);
-  const wrong = fitTemperature(Float32Array.of(5, -5, -5, 5), Int32Array.of(1, 0), 2);
-  t.ok(wrong <= 20 && wrong > 19, `always wrong: ${wrong}`);
-  const rows = toProbabilities(Float32Array.of(1000, 0, -1000, 5, 5, 5), 3, 2);
-  t.same([rows[0], rows[2]], [1, 0]);
-  t.ok(Math.abs((rows[4] as number) - 1 / 3) < 1e-7);
 });
 
 t.test('the learning rate rises, and falls along a cosine', async (t) => {

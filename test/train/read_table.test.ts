@@ -34,7 +34,7 @@ t.test('what is wrong is said', async (t) => {
   await rejectsWith(t, readTable(file('a,class\nx,y\n')), 'UAM_DATA', /none of its columns/);
   await rejectsWith(t, readTable(file('a,class\nx,y\n'), { features: ['a'] }), 'UAM_DATA', /line 2: a must be a number/);
   await rejectsWith(t, readTable(file('a,class\n1,y\n'), { patient: 'who' }), 'UAM_DATA', /no column 'who'/);
-  await rejectsWith(t, readTable(file('image,patient,a\ni,A,1\ni,B,2\n')), 'UAM_DATA', /line 3: i is of patient A/);
+  await rejectsWith(t, readTable(file('image,patient,a\ni,A,1\ni,B,2\n')), 'UAM_DATA', /line 3: i is of patient 'A'/);
   await rejectsWith(t, readTable(file('image,split,a\ni,never,1\n')), 'UAM_DATA', /split/);
   await rejectsWith(t, readTable(file('a,class\n1,y\n'), { mpp: 1 }), 'UAM_DATA', /line 2: x/);
   await rejectsWith(t, readTable(file('a,class\n1,y\n'), { signal: AbortSignal.abort() }), 'UAM_ABORTED', /./);

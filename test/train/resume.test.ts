@@ -88,6 +88,28 @@ t.test('checkpoints of other runs, and broken ones, are refused', async (t) => {
   await rejectsWith(t, goOn(), 'UAM_FORMAT', /not a checkpoint/);
   writeFileSync(file('other.ckpt'), 'nonsense');
   await rejectsWith(t, goOn(), 'UAM_FORMAT', /safetensors/);
-  await rejectsWith(t, goOn({ checkpoint: join(folder, 'none', 'x.ckpt') }), 'UAM_IO', /cannot be written/);
-  await rejectsWith(t, goOn({ checkpoint: file('new.ckpt'), log: join(folder, 'none', 'log') }), 'UAM_IO', /cannot write the log/);
+  await rejectsWith(t, goOn({ checkpoint: join(folder, 'none', 'x.ckpt') }), 'UAM_IO', /cannot write .*folder .* does not exist/);
+  await rejectsWith(t, goOn({ checkpoint: file('new.ckpt'), log: join(folder, 'none', 'log') }), 'UAM_IO', /cannot write .*log/);
+});
+
+t.test('a run that its signal ends keeps every whole step', async (t) => {
+  const options = { epochs: 6, patience: 400, batch: 1, tokenBudget: 8 };
+  const [whole, stopped] = [UAM.create(LITTLE), UAM.create(LITTLE)];
+  const checkpoint = file('ended.ckpt');
+  const log = file('ended.jsonl');
+  const ending = new AbortController();
+  const end = ({ phase, done }: { phase: string; done: number }) => void (phase === 'train' && done >= 5 && ending.abort());
+  await rejectsWith(
+    t,
+    stopped.fit(smallSet(), { ...options, checkpoint, log, signal: ending.signal, onProgress: end }),
+    'UAM_ABORTED',
+    /./,
+  );
+  const { metadata } = await readCheckpoint(checkpoint);
+  const { step } = JSON.parse(metadata.get('uam.position') as string);
+  t.ok(step >= 5 && step < 24, `it stands at step ${step}`);
+  const last = await stopped.fit(smallSet(), { ...options, checkpoint, log, resume: true });
+  t.same(last, await whole.fit(smallSet(), { ...options, checkpoint: file('one.ckpt'), log: file('one.jsonl') }), 'the same losses');
+  t.ok(bytes('ended.ckpt').equals(bytes('one.ckpt')), 'the same moments');
+  t.equal(bytes('ended.jsonl').toString(), bytes('one.jsonl').toString(), 'the same log');
 });

@@ -1,5 +1,7 @@
-// Where a table's bytes go: a file that appears under its name only when it is whole, or standard output.
+// Where bytes go: a file that appears under its name only when it is whole, or standard output. Every file of this package is
+// written through here.
 import { randomBytes } from 'node:crypto';
+import { readdirSync, realpathSync, rmSync } from 'node:fs';
 import { copyFile, type FileHandle, lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UamError } from '../errors.js';
@@ -15,24 +17,55 @@ export interface Output {
   readonly temporary?: string;
 }
 
+/** The name of an unfinished file or folder beside its target: hidden, and named after it and the process. */
+export const temporaryName = (target: string): string => `${temporaryStart(target)}${randomBytes(4).toString('hex')}.tmp`;
+const temporaryStart = (target: string): string => join(dirname(target), `.${basename(target)}.${process.pid}-`);
+
+/** Opens a file, or standard output for `'-'`; see `openFile`. */
+export const openOutput = async (path: string, keep = false): Promise<Output> => (path === '-' ? standardOutput() : openFile(path, keep));
+
 /**
- * Opens a file, or standard output for `'-'`.
+ * Opens a file that gets its name when it is closed: until then its bytes are in another one in the same folder, and what was there
+ * before stays. A link stays one, a file keeps its permissions, and pipes and devices are written as they are.
  *
  * @param keep start with what the file holds already, where it exists
  * @throws UamError `UAM_IO`
  */
-export async function openOutput(path: string, keep = false): Promise<Output> {
-  if (path === '-') return standardOutput();
+export async function openFile(path: string, keep = false): Promise<Output> {
   try {
     const target = await realpath(path).catch(() => path); // through links: a link stays one
     const kind = await stat(target).catch(() => undefined);
     if (kind?.isDirectory()) throw new UamError('UAM_IO', `cannot write ${path}: it is a folder; name a file in it`);
     // A pipe or a device is written as it is: it must not be replaced by a file.
     if (kind && !kind.isFile()) return new OpenFile(await open(target, 'w'), path);
-    const temporary = join(dirname(target), `.${basename(target)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
-    return await openTemporary(temporary, target, path, keep && kind !== undefined, kind?.mode);
+    return await openTemporary(temporaryName(target), target, path, keep && kind !== undefined, kind?.mode);
   } catch (error) {
     throw await unwritable(path, error);
+  }
+}
+
+/**
+ * Removes what this process has left unfinished of a file or folder: for those who must end at once, whoever was writing it.
+ *
+ * @param path the name that it would have got
+ */
+export function removeUnfinished(path: string): void {
+  try {
+    const start = temporaryStart(resolvedLink(path));
+    const folder = dirname(start);
+    for (const name of readdirSync(folder)) {
+      if (name.startsWith(basename(start)) && name.endsWith('.tmp')) rmSync(join(folder, name), { force: true, recursive: true });
+    }
+  } catch {
+    // without the folder there is nothing to remove
+  }
+}
+
+function resolvedLink(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
   }
 }
 
@@ -47,6 +80,9 @@ async function openTemporary(temporary: string, target: string, path: string, ke
     throw error;
   }
 }
+
+/** Bytes given to the system at once; Node takes no more than 2^31 - 1. */
+const LONGEST_WRITE = 2 ** 30;
 
 class OpenFile implements Output {
   readonly temporary?: string;
@@ -63,8 +99,9 @@ class OpenFile implements Output {
 
   async write(bytes: Uint8Array): Promise<void> {
     try {
-      let at = 0;
-      while (at < bytes.length) at += (await this.#open().write(bytes, at, bytes.length - at)).bytesWritten;
+      for (let at = 0; at < bytes.length; ) {
+        at += (await this.#open().write(bytes, at, Math.min(bytes.length - at, LONGEST_WRITE))).bytesWritten;
+      }
     } catch (error) {
       throw await unwritable(this.path, error);
     }
@@ -117,7 +154,7 @@ function standardOutput(): Output {
 }
 
 /** A failure to write, in words that name the file and what to do. */
-async function unwritable(path: string, error: unknown): Promise<UamError> {
+export async function unwritable(path: string, error: unknown): Promise<UamError> {
   if (error instanceof UamError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
   const folder = dirname(path);

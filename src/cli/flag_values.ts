@@ -1,0 +1,27 @@
+// The texts of flags as numbers, words and lists.
+import { UamError } from '../errors.js';
+
+/** A flag's text as a number. */
+export function numberFlag(flag: string, text: string | undefined, kind: 'whole' | 'above 0'): number | undefined {
+  if (text === undefined) return undefined;
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  const good = kind === 'whole' ? Number.isSafeInteger(value) && value >= 1 : Number.isFinite(value) && value > 0;
+  if (good) return value;
+  throw new UamError(
+    'UAM_ARGUMENT',
+    `--${flag} must be ${kind === 'whole' ? 'a whole number of at least 1' : 'a number above 0'}, received '${text}'`,
+  );
+}
+
+/** A flag that takes one of a few words. */
+export function wordFlag<T extends string>(flag: string, text: string | undefined, words: readonly T[]): T | undefined {
+  if (text === undefined || (words as readonly string[]).includes(text)) return text as T | undefined;
+  throw new UamError('UAM_ARGUMENT', `--${flag} must be ${words.join(' or ')}, received '${text}'`);
+}
+
+/** A list with commas between. */
+export const items = (text: string): string[] =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');

@@ -1,0 +1,152 @@
+// A folder of results that appears under its name when it is whole, and never takes the place of what a user put there.
+import { createHash } from 'node:crypto';
+import { lstat, mkdir, readdir, readFile, realpath, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { UamError } from '../errors.js';
+import { temporaryName, unwritable } from './output_file.js';
+
+/** In each folder: who made it, and the checksum of every other file. By it a folder is known as ours, and untouched. */
+const LIST = 'files.json';
+
+/** What stands where the folder shall be. */
+type Standing = 'nothing' | 'ours' | { foreign: string };
+
+export interface ResultFolderOptions {
+  /** What makes the folder: only its own folders are replaced. */
+  maker: string;
+  /** Where something of the user's stands under the name, take the next one that is free (`name-2`, ...) instead of refusing. */
+  freshName: boolean;
+}
+
+export class ResultFolder {
+  /** The unfinished folder: `removeUnfinished(path)` finds it. */
+  readonly temporary: string;
+  /** Names of the files in the order in which they were asked for. */
+  readonly files: string[] = [];
+
+  private constructor(
+    /** Where it will be. */
+    readonly path: string,
+    private readonly options: ResultFolderOptions,
+  ) {
+    this.temporary = temporaryName(path);
+  }
+
+  /**
+   * Begins a folder beside where it will be.
+   *
+   * @throws UamError `UAM_ARGUMENT` where the name is taken by something of the user's, `UAM_IO`
+   */
+  static async begin(out: string, options: ResultFolderOptions): Promise<ResultFolder> {
+    const folder = new ResultFolder(await freePlace(out, options), options);
+    await orUnwritable(folder.path, () => mkdir(folder.temporary));
+    return folder;
+  }
+
+  /** Where to write a file of the folder; `/` parts the folders in its name. */
+  async place(name: string): Promise<string> {
+    const path = join(this.temporary, ...name.split('/'));
+    await orUnwritable(path, () => mkdir(dirname(path), { recursive: true }));
+    this.files.push(name);
+    return path;
+  }
+
+  async writeText(name: string, text: string): Promise<void> {
+    const path = await this.place(name);
+    await orUnwritable(path, () => writeFile(path, text));
+  }
+
+  /**
+   * Puts the folder in its place; an untouched one of an earlier run goes.
+   *
+   * @throws UamError `UAM_IO`, also where something of the user's has come under the name meanwhile
+   */
+  async finish(): Promise<void> {
+    const sums = Object.fromEntries((await checksums(this.temporary)).sort(([a], [b]) => (a < b ? -1 : 1)));
+    await this.writeText(LIST, `${JSON.stringify({ madeBy: this.options.maker, sha256: sums }, null, 2)}\n`);
+    await orUnwritable(this.path, async () => {
+      const standing = await whatStands(this.path, this.options.maker);
+      if (typeof standing === 'object') throw new UamError('UAM_IO', `cannot write ${this.path}: ${standing.foreign}`);
+      const old = temporaryName(this.path);
+      if (standing === 'ours') await rename(this.path, old);
+      else await rmdir(this.path).catch(() => {}); // an empty folder, or nothing
+      try {
+        await rename(this.temporary, this.path);
+      } catch (error) {
+        if (standing === 'ours') await rename(old, this.path);
+        throw error;
+      }
+      await rm(old, { recursive: true, force: true });
+    });
+  }
+
+  /** Leaves nothing behind. */
+  async abort(): Promise<void> {
+    await rm(this.temporary, { recursive: true, force: true });
+  }
+}
+
+async function freePlace(out: string, { maker, freshName }: ResultFolderOptions): Promise<string> {
+  const wanted = await realpath(out).catch(() => resolve(out)); // through links: a link stays one
+  for (let i = 1; i <= 1000; i++) {
+    const path = i === 1 ? wanted : `${wanted}-${i}`;
+    const standing = await orUnwritable(path, () => whatStands(path, maker));
+    if (typeof standing === 'string') return path;
+    if (!freshName) throw new UamError('UAM_ARGUMENT', `--out ${out}: ${standing.foreign}; name another folder`);
+  }
+  throw new UamError('UAM_ARGUMENT', `--out: there are a thousand folders ${out}-*; name another one`);
+}
+
+async function whatStands(path: string, maker: string): Promise<Standing> {
+  const kind = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (!kind) return 'nothing';
+  if (!kind.isDirectory()) return { foreign: 'it is no folder' };
+  if ((await readdir(path)).length === 0) return 'nothing';
+  const list = await readFile(join(path, LIST), 'utf8').then(parsed, () => undefined);
+  if (list?.madeBy !== maker || typeof list.sha256 !== 'object' || list.sha256 === null) {
+    return { foreign: `the folder holds files, and '${maker}' did not make it` };
+  }
+  const known = new Map(Object.entries(list.sha256));
+  for (const [name, sum] of await checksums(path)) {
+    if (name === LIST || known.get(name) === sum) continue;
+    return { foreign: `the folder holds ${name}, which ${known.has(name) ? 'was changed' : `'${maker}' did not make`}` };
+  }
+  return 'ours';
+}
+
+function parsed(text: string): { madeBy?: unknown; sha256?: Record<string, unknown> | null } | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Every file under a folder with its SHA-256. What is neither file nor folder has none. */
+async function checksums(folder: string): Promise<[name: string, sum: string][]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const sums: [string, string][] = [];
+  for (const entry of entries) {
+    if (entry.isDirectory()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const sum = entry.isFile()
+      ? createHash('sha256')
+          .update(await readFile(path))
+          .digest('hex')
+      : '';
+    sums.push([relative(folder, path).split(sep).join('/'), sum]);
+  }
+  return sums;
+}
+
+async function orUnwritable<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw await unwritable(path, error);
+  }
+}
