@@ -1,11 +1,14 @@
 // Feature maps that another program made: a .npy file per level, and a JSON file beside them that says what they are.
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { mismatch, UamError } from '../errors.js';
+import { writeWhole } from '../files/write_whole.js';
 import { type ByteSource, openSource } from '../image/byte_source.js';
 import type { RasterImage } from '../image/image.js';
-import { readNpyHeader } from '../image/npy.js';
+import { readNpyHeader, writeNpy } from '../image/npy.js';
 import { halfToNumber } from '../image/numeric_array.js';
-import { concat } from '../ops/copy_strided.js';
+import { concat, permute } from '../ops/copy_strided.js';
+import { noGrad } from '../tensor/context.js';
+import { scope } from '../tensor/scope.js';
 import { Tensor } from '../tensor/tensor.js';
 import { checkDescribed, Description, levelOf } from './description.js';
 import { type FeatureLevel, type ImageFeatures, type LevelShape, levelLength } from './image_features.js';
@@ -87,7 +90,10 @@ async function checkOwner(sidecar: Sidecar, { image, imageFile, mpp, modelHash, 
     );
   }
   const wrong = 'encode the image again';
-  if (image && sidecar.pixels && pixelHash(image) !== sidecar.pixels) refuse('pixelsSha256', pixelHash(image), sidecar.pixels, wrong);
+  if (image && sidecar.pixels) {
+    const hash = await pixelHash(image);
+    if (hash !== sidecar.pixels) refuse('pixelsSha256', hash, sidecar.pixels, wrong);
+  }
   if (image && !sidecar.pixels && imageFile === undefined) {
     throw new UamError('UAM_ARGUMENT', `${path}: it has the hash of the image's file: pass imageFile, so that it can be compared`);
   }
@@ -179,6 +185,44 @@ export async function readImageFeatures(path: string, options: ReadFeaturesOptio
     throw error;
   }
   return { levels, width, height, mpp, origin: Float64Array.from(origin), modelHash };
+}
+
+/**
+ * Writes the features of one image as files that `readImageFeatures` takes: for an encoder whose weights stay as they are, each image
+ * has to be encoded once only. The maps are called as the sidecar, with the names of their levels; each file appears whole or not at
+ * all, the sidecar last.
+ *
+ * @param path of the sidecar, such as `tile_7.features.json`
+ * @param features of one image, from an encoder that has a `modelHash`
+ * @param image that was encoded
+ * @throws UamError `UAM_ARGUMENT` for several images or an encoder without hash, `UAM_IO`; `UAM_DTYPE` where the image is not 8-bit
+ * @example
+ * const write = (features: ImageFeatures, image: RasterImage) => writeImageFeatures('tile_7.features.json', features, image);
+ */
+export async function writeImageFeatures(path: string, features: ImageFeatures, image: RasterImage): Promise<void> {
+  const { width, height, mpp, origin, modelHash } = features;
+  if (origin.length !== 2) throw mismatch('UAM_ARGUMENT', 'writeImageFeatures: features', 'of one image', `of ${origin.length / 2}`);
+  if (modelHash === undefined) {
+    throw new UamError('UAM_ARGUMENT', 'writeImageFeatures: these features have no modelHash: their encoder is still being trained');
+  }
+  if (image.width !== width || image.height !== height) {
+    throw mismatch('UAM_SHAPE', 'writeImageFeatures: image', `${width} x ${height}, as the features`, `${image.width} x ${image.height}`);
+  }
+  const stem = basename(path).replace(/(\.features)?\.json$/, '');
+  const levels = [];
+  for (const { name, stride, channels, tensor } of features.levels) {
+    const file = `${stem}.${name}.npy`;
+    const map = scope(() => noGrad(() => permute(tensor, [0, 3, 1, 2])));
+    try {
+      await writeNpy(join(dirname(path), file), map.data as Float32Array, map.shape.slice(1));
+    } finally {
+      map.dispose();
+    }
+    levels.push({ name, stride, channels, file });
+  }
+  const described = { width, height, mpp, pixelsSha256: await pixelHash(image) };
+  const sidecar = { format: FORMAT, image: described, origin: [...origin], modelHash, levels };
+  await writeWhole(path, [Buffer.from(`${JSON.stringify(sidecar, null, 2)}\n`)]);
 }
 
 /**

@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { setImmediate as turn } from 'node:timers/promises';
 import { UamError } from '../errors.js';
 import type { RasterImage } from '../image/image.js';
+
+/** Pixels that are hashed before others get a turn. */
+const AT_ONCE = 2 ** 20;
 
 /**
  * SHA-256 of an image's pixels: its red, green and blue bytes row by row, as `hashlib.sha256(array.tobytes())` has it for an array
@@ -10,17 +14,15 @@ import type { RasterImage } from '../image/image.js';
  * @returns 64 hexadecimal digits
  * @throws UamError `UAM_DTYPE` for pixels that are not 8-bit
  * @example
- * pixelHash({ width: 1, height: 1, channels: 3, data: Uint8Array.of(255, 0, 0) }).slice(0, 8);   // '4275a8d5'
+ * await pixelHash({ width: 1, height: 1, channels: 3, data: Uint8Array.of(255, 0, 0) });   // '7fa54a42...'
  */
-export function pixelHash({ data, channels, name = 'an image' }: RasterImage): string {
+export async function pixelHash({ data, channels, name = 'an image' }: RasterImage): Promise<string> {
   if (!(data instanceof Uint8Array)) throw new UamError('UAM_DTYPE', `${name}: the hash of pixels is defined for 8-bit images`);
   const hash = createHash('sha256');
-  if (channels === 3) return hash.update(data).digest('hex');
-  const block = new Uint8Array(3 * 65536);
-  for (let at = 0; at < data.length; at += 65536) {
-    const part = data.subarray(at, at + 65536);
-    part.forEach((value, i) => block.fill(value, 3 * i, 3 * i + 3));
-    hash.update(block.subarray(0, 3 * part.length));
+  for (let at = 0; at < data.length; at += channels * AT_ONCE) {
+    const part = data.subarray(at, at + channels * AT_ONCE);
+    hash.update(channels === 3 ? part : Uint8Array.from({ length: 3 * part.length }, (_, i) => part[Math.floor(i / 3)] as number));
+    await turn();
   }
   return hash.digest('hex');
 }

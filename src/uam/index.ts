@@ -3,7 +3,7 @@ export { AmambaLayer } from './amamba.js';
 export { AmambaMoeLayer } from './amamba_moe.js';
 export { Backbone, type BackboneOutput, type BackboneRun, EXPERT_LOSSES } from './backbone.js';
 export { ARCHITECTURES, type Architecture, type BackboneConfig, type BackboneOptions, backboneConfig, SIZES, type Size } from './config.js';
-export { type ReadFeaturesOptions, readImageFeatures, stackFeatures } from './feature_files.js';
+export { type ReadFeaturesOptions, readImageFeatures, stackFeatures, writeImageFeatures } from './feature_files.js';
 export { FixedRatioLayer } from './fixed_ratio.js';
 export {
   CrossFusion,

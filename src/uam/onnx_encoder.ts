@@ -1,5 +1,6 @@
 // An encoder from an ONNX file, run by onnxruntime-node where the user has installed that. Its weights stay as they are.
 import { dirname, join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { mismatch, UamError } from '../errors.js';
 import type { RasterImage } from '../image/image.js';
 import { runtimeInfo } from '../native/device.js';
@@ -185,7 +186,11 @@ export class OnnxEncoder {
     this.#running = run.catch(() => {});
     try {
       const results = await run;
-      const maps = levels.map((level) => this.#mapOf(results[level.output] as OnnxTensor, level, image));
+      const maps: FeatureLevel[] = [];
+      for (const level of levels) {
+        maps.push(this.#mapOf(results[level.output] as OnnxTensor, level, image));
+        await turn(); // maps are large: others get theirs in between
+      }
       return { levels: maps, height: image.height, width: image.width, mpp, origin, modelHash: this.modelHash };
     } finally {
       pixels.dispose();
@@ -203,7 +208,7 @@ export class OnnxEncoder {
     if (type !== 'float32' || !(data instanceof Float32Array) || dims.length !== 4 || !dims.every((n, i) => n === expected[i])) {
       throw mismatch('UAM_FORMAT', `${model}: output ${output}`, `float32 [${expected.join(', ')}]`, `${type} [${dims.join(', ')}]`);
     }
-    if (!data.every(Number.isFinite)) throw new UamError('UAM_DATA', `${model}: output ${output} holds numbers that are not finite`);
+    if (!allFinite(data)) throw new UamError('UAM_DATA', `${model}: output ${output} holds numbers that are not finite`);
     const coarsest = levels.at(-1)?.stride as number;
     const size = { height: levelLength(image.height, stride, coarsest), width: levelLength(image.width, stride, coarsest) };
     const tensor = scope(() =>
@@ -217,6 +222,13 @@ export class OnnxEncoder {
     await this.#running;
     await this.#session.release();
   }
+}
+
+/** Whether all of the numbers are: 0 times anything else is NaN, and stays it. */
+function allFinite(data: Float32Array): boolean {
+  let zero = 0;
+  for (let i = 0; i < data.length; i++) zero += 0 * (data[i] as number);
+  return zero === 0;
 }
 
 /** An image of this size whose last row and column go on. */

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t from 'tap';
+import { UamError } from '../../src/errors.js';
 import { encodeNpy } from '../../src/image/npy.js';
-import { readImageFeatures, stackFeatures } from '../../src/uam/feature_files.js';
+import { readImageFeatures, stackFeatures, writeImageFeatures } from '../../src/uam/feature_files.js';
 import { fileHash, pixelHash } from '../../src/uam/image_hash.js';
+import { damaged, seeded } from '../support/damage.js';
 import { rejectsWith } from '../support/expect.js';
 import { noiseImage } from '../support/images.js';
 import { randomTensor, uniform } from '../support/random.js';
@@ -16,6 +18,10 @@ t.teardown(() => rmSync(folder, { recursive: true }));
 const image = noiseImage(40, 20, 1);
 const imageFile = join(folder, 'tile.bin');
 writeFileSync(imageFile, 'the bytes of an image file');
+
+const pixels = createHash('sha256')
+  .update(image.data as Uint8Array)
+  .digest('hex');
 
 /** 16-bit floats that hold exactly what is asked: multiples of 1/8 below 16. */
 const halfBytes = (values: Float32Array): Uint16Array =>
@@ -36,7 +42,7 @@ function halfNpy(values: Float32Array, shape: number[]): Uint8Array {
 
 const description = () => ({
   format: 'uam-image-features-1',
-  image: { width: 40, height: 20, mpp: 0.5, pixelsSha256: pixelHash(image) } as Record<string, unknown>,
+  image: { width: 40, height: 20, mpp: 0.5, pixelsSha256: pixels } as Record<string, unknown>,
   origin: [10, 20] as unknown,
   modelHash: 'encoder 1' as unknown,
   levels: [
@@ -92,20 +98,13 @@ t.test('many channels and large maps are read in parts', async (t) => {
 });
 
 t.test('hashes', async (t) => {
-  t.equal(
-    pixelHash(image),
-    createHash('sha256')
-      .update(image.data as Uint8Array)
-      .digest('hex'),
-  );
+  t.equal(await pixelHash(image), pixels);
   const next = uniform(9);
   const grey = Uint8Array.from({ length: 300 * 300 }, () => 256 * next());
   const colours = Uint8Array.from({ length: 3 * grey.length }, (_, i) => grey[Math.floor(i / 3)] as number);
-  t.equal(
-    pixelHash({ width: 300, height: 300, channels: 1, data: grey }),
-    pixelHash({ width: 300, height: 300, channels: 3, data: colours }),
-  );
-  t.throws(() => pixelHash({ ...image, data: new Uint16Array(2400) }), { code: 'UAM_DTYPE' });
+  const inColours = await pixelHash({ width: 300, height: 300, channels: 3, data: colours });
+  t.equal(await pixelHash({ width: 300, height: 300, channels: 1, data: grey }), inColours);
+  await rejectsWith(t, pixelHash({ ...image, data: new Uint16Array(2400) }), 'UAM_DTYPE', /8-bit/);
   t.equal(await fileHash([imageFile, imageFile]), createHash('sha256').update('the bytes of an image file'.repeat(2)).digest('hex'));
   await rejectsWith(t, fileHash([join(folder, 'none')]), 'UAM_INPUT', /none: cannot be read/);
   await rejectsWith(t, fileHash([imageFile], AbortSignal.abort()), 'UAM_ABORTED', /aborted/);
@@ -188,6 +187,46 @@ t.test('sidecars that are not sound', async (t) => {
   }
   await rejectsWith(t, readImageFeatures(join(folder, 'none.json')), 'UAM_INPUT', /none\.json/);
   t.equal(dirname(path), folder);
+});
+
+t.test('what is written is read again', async (t) => {
+  const given = await readImageFeatures(write());
+  const copy = join(folder, 'copy.features.json');
+  await writeImageFeatures(copy, given, image);
+  t.same(
+    readdirSync(folder)
+      .filter((name) => name.startsWith('copy'))
+      .sort(),
+    ['copy.coarse.npy', 'copy.features.json', 'copy.fine.npy'],
+  );
+  const again = await readImageFeatures(copy, { image, modelHash: 'encoder 1' });
+  t.same([again.origin, again.mpp], [given.origin, given.mpp]);
+  again.levels.forEach(({ tensor }, i) => t.same(tensor.data, given.levels[i]?.tensor.data));
+  await rejectsWith(t, writeImageFeatures(copy, stackFeatures([given, given]), image), 'UAM_ARGUMENT', /of one image, received of 2/);
+  await rejectsWith(t, writeImageFeatures(copy, { ...given, modelHash: undefined }, image), 'UAM_ARGUMENT', /no modelHash/);
+  await rejectsWith(t, writeImageFeatures(copy, given, noiseImage(4, 4)), 'UAM_SHAPE', /40 x 20/);
+  await rejectsWith(t, writeImageFeatures(join(folder, 'no', 'x.json'), given, image), 'UAM_IO', /cannot write/);
+});
+
+t.test('damaged files: a result or a UamError', async (t) => {
+  const random = seeded(Number(process.env.UAM_FUZZ_SEED ?? 20251));
+  const sound = { 'tile.features.json': Buffer.from(JSON.stringify(description())), 'fine.npy': encodeNpy(fine, [3, 4, 6]) };
+  write();
+  const codes = new Set<string>();
+  const times = Math.min(2000, Number(process.env.UAM_FUZZ ?? 2000));
+  for (let i = 0; i < times; i++) {
+    const name = i % 2 === 0 ? 'fine.npy' : 'tile.features.json';
+    writeFileSync(join(folder, name), damaged(sound[name], random));
+    try {
+      const { levels } = await readImageFeatures(path);
+      t.ok(levels.length > 0 && levels.every(({ tensor }) => tensor.data.every(Number.isFinite)));
+    } catch (error) {
+      if (!(error instanceof UamError)) throw error;
+      codes.add(error.code);
+    }
+    writeFileSync(join(folder, name), sound[name]);
+  }
+  t.match([...codes].sort().join(' '), /^(UAM_(DATA|FORMAT|INPUT) ?)+$/);
 });
 
 t.test('features of several images side by side', async (t) => {
