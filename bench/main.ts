@@ -64,7 +64,7 @@ async function timed(item: TimedCase, plan: Plan): Promise<TimedResult> {
   const run = item.setup();
   const timings: Timing[] = [];
   for (const threads of plan.threads) timings.push(await timeCase(run, item, threads, plan));
-  return { name: item.name, work: item.work, goal: item.goal, timings };
+  return { name: item.name, work: item.work, amount: item.amount, goal: item.goal, timings };
 }
 
 async function figure({ name, unit, goal, measure }: FigureCase, plan: Plan): Promise<FigureResult> {

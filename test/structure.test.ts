@@ -40,8 +40,8 @@ const order = [
   'uam',
   'heads',
   'report',
-  'pipeline',
   'train',
+  'pipeline',
   'cli',
 ];
 const withoutModel = ['image', 'cells', 'radiomics']; // radiomics works without the model

@@ -48,6 +48,10 @@ static Napi::Object runtime(Napi::Env env) {
     set_pool_threads(*environment(info.Env()).pool, info[0].ToNumber().Int32Value());
     return info.Env().Undefined();
   });
+  expose(object, "setAlone", [](const Napi::CallbackInfo& info) {
+    environment(info.Env()).alone = info[0].ToBoolean().Value();
+    return info.Env().Undefined();
+  });
   expose(object, "cudaStatus", [](const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), cuda_status()); });
   // Bytes from the last 64-byte boundary to the buffer's start: lets the arena hand out aligned views.
   expose(object, "misalignment", [](const Napi::CallbackInfo& info) -> Napi::Value {

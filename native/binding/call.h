@@ -44,7 +44,7 @@ template <class P> Napi::Function sync(Napi::Env env, const char* name, Kernel<P
         Reader reader(info.Env(), arguments(info, name), name, nullptr);
         params.fields(reader);
         reader.confirm();
-        const Failure failure = run_guarded(kernel, params, name, environment(info.Env()).pool.get(), nullptr);
+        const Failure failure = run_guarded(kernel, params, name, environment(info.Env()).helpers(), nullptr);
         if (failure.code) throw coded_error(info.Env(), failure.code, failure.message);
         return info.Env().Undefined();
       },

@@ -10,6 +10,8 @@ namespace uam::binding {
 
 struct Environment {
   std::shared_ptr<Pool> pool = acquire_pool();
+  bool alone = false;  // kernels called from here run on the calling thread only: its neighbours have work of their own
+  Pool* helpers() const { return alone ? nullptr : pool.get(); }
 };
 
 inline Environment& environment(Napi::Env env) { return *env.GetInstanceData<Environment>(); }

@@ -9,6 +9,7 @@ export { readHoverNet } from './hovernet.js';
 export type { CellPolygons } from './polygon_file.js';
 export { type Polygons, polygonsFrom, ringArea } from './polygons.js';
 export { type Rasterized, type RasterizeOptions, rasterizePolygons, rasterizePolygonsAsync } from './rasterize.js';
+export { type ReadCellMask, readCellMask } from './read_cell_mask.js';
 export { readPolygons } from './read_polygons.js';
 export { type Segmentation, type SegmentOptions, segmentNuclei } from './segment.js';
 export { type RegionSource, type SegmentedTile, type SegmentTilesOptions, segmentTiles } from './segment_tiles.js';

@@ -56,7 +56,8 @@ export function extractOptions(flags: FeatureFlags, parameters: Parameters | und
   };
 }
 
-function chosenChannels(text = 'grey'): string[] {
+/** The channels that a list names, short names among them. */
+export function chosenChannels(text = 'grey'): string[] {
   const names = items(text).map((item) => {
     const name = item.toLowerCase();
     const channel = Object.hasOwn(SHORT, name) ? (SHORT[name] as string) : name;
@@ -67,7 +68,8 @@ function chosenChannels(text = 'grey'): string[] {
   return [...new Set(names)];
 }
 
-function chosenFeatures(text: string): NonNullable<ExtractOptions['features']> {
+/** The classes and features that a list names. */
+export function chosenFeatures(text: string): NonNullable<ExtractOptions['features']> {
   try {
     const choice = chooseFeatures(items(text));
     if (Object.keys(choice).length === 0) throw new UamError('UAM_ARGUMENT', 'at least one class or feature must be named');

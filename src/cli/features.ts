@@ -1,5 +1,4 @@
 // `uam features`: images and masks in, a table of cells out.
-import { realpath } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { UamError } from '../errors.js';
 import type { RasterImage } from '../image/image.js';
@@ -15,6 +14,7 @@ import { EXIT, isAboutOneImage } from './exit_codes.js';
 import { catalogueText, extractOptions, type FeatureFlags } from './feature_flags.js';
 import { numberFlag } from './flag_values.js';
 import { findInputs, type InputPair, type Inputs } from './inputs.js';
+import { refuseOverwriting } from './outputs.js';
 import { type ProgressState, progressLine } from './progress.js';
 import type { Session } from './session.js';
 
@@ -86,7 +86,8 @@ export async function runFeatures(flags: FeatureFlags, engine: Engine, session: 
   if (mpp !== undefined && inputs.pairs.some((pair) => pair.mpp !== undefined)) {
     throw new UamError('UAM_ARGUMENT', '--mpp must be left out: the manifest gives mpp');
   }
-  await refuseOverwriting(out, flags, inputs);
+  const reads = inputs.pairs.flatMap(({ image, mask }) => [image, mask]);
+  await refuseOverwriting('out', out, [flags.image, flags.settings, ...reads]);
   if (threads !== undefined) engine.setThreads(threads);
 
   const run = new Run(engine, session, options, inputs, { mpp, keepGoing: flags.keepGoing ?? false });
@@ -109,17 +110,6 @@ function refuseFlags({ image, out, json, settings }: FeatureFlags): string {
   return out as string;
 }
 
-/** The table must not take the place of a file that the run reads. */
-async function refuseOverwriting(out: string, flags: FeatureFlags, { pairs }: Inputs): Promise<void> {
-  const target = out === '-' ? undefined : await realpath(out).catch(() => undefined);
-  if (target === undefined) return;
-  for (const path of [flags.image, flags.settings, ...pairs.flatMap(({ image, mask }) => [image, mask])]) {
-    if (path !== undefined && (await realpath(path).catch(() => undefined)) === target) {
-      throw new UamError('UAM_ARGUMENT', `--out ${out} must be another file than ${path}, which the run reads`);
-    }
-  }
-}
-
 class Run {
   readonly counts: Counts = { images: 0, cells: 0, columns: 0, status: {}, warnings: [], failures: [] };
   readonly #progress: ProgressState;
@@ -140,7 +130,7 @@ class Run {
   /** Writes the table of all images, or nothing. */
   async into(out: string): Promise<void> {
     const writer = await openTableWriter(out);
-    this.session.unfinished.add(writer);
+    this.session.unfinished.add(out);
     try {
       for (const pair of this.inputs.pairs) await this.#image(pair, writer);
       this.session.signal.throwIfAborted();
@@ -150,7 +140,7 @@ class Run {
       await writer.abort();
       throw error;
     } finally {
-      this.session.unfinished.delete(writer);
+      this.session.unfinished.delete(out);
       this.session.progress.clear();
     }
   }

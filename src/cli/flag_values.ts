@@ -13,6 +13,17 @@ export function numberFlag(flag: string, text: string | undefined, kind: 'whole'
   );
 }
 
+/** A flag's text as a share, 0 to 1. */
+export function shareFlag(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (value >= 0 && value <= 1) return value;
+  throw new UamError('UAM_ARGUMENT', `--${flag} must be a number from 0 to 1, received '${text}'`);
+}
+
+/** For commander: a flag that may be given several times. */
+export const collect = (text: string, before: string[] = []): string[] => [...before, text];
+
 /** A flag that takes one of a few words. */
 export function wordFlag<T extends string>(flag: string, text: string | undefined, words: readonly T[]): T | undefined {
   if (text === undefined || (words as readonly string[]).includes(text)) return text as T | undefined;

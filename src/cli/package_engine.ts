@@ -1,5 +1,5 @@
 // The package itself as what the commands work with. Each part is loaded when it is first needed.
-import type { ImageWarning, LabelMask, RasterImage } from '../image/image.js';
+import type { LabelMask, RasterImage } from '../image/image.js';
 import { setThreads } from '../native/device.js';
 import type { ExtractOptions } from '../radiomics/extract_options.js';
 import type { FeatureTable } from '../radiomics/table.js';
@@ -15,9 +15,8 @@ export const packageEngine: Engine = Object.freeze({
   },
 
   async readMask(path: string, image: RasterImage, signal: AbortSignal): Promise<Found<LabelMask>> {
-    if (/\.(geo)?json(\.gz)?$/i.test(path)) return readPolygonMask(path, image, signal);
-    const { readMask } = await import('../image/read_mask.js');
-    const { warnings, ...value } = await readMask(path, { width: image.width, height: image.height, signal });
+    const { readCellMask } = await import('../cells/read_cell_mask.js');
+    const { warnings, ...value } = await readCellMask(path, image, { signal });
     return { value, warnings };
   },
 
@@ -32,21 +31,3 @@ export const packageEngine: Engine = Object.freeze({
     yield* extractBlocks(image, mask, options);
   },
 });
-
-/** Outlines as a label image. Those that it does not show are named: their cells would be missing from the table. */
-async function readPolygonMask(path: string, { width, height }: RasterImage, signal: AbortSignal): Promise<Found<LabelMask>> {
-  const { readPolygons } = await import('../cells/read_polygons.js');
-  const { rasterizePolygonsAsync } = await import('../cells/rasterize.js');
-  const { polygons, ids, warnings } = await readPolygons(path);
-  const { mask, lost, hidden, outside } = await rasterizePolygonsAsync(polygons, { width, height, ids }, { signal });
-  const missing: ImageWarning[] = Object.entries({
-    polygons_lost: [lost, 'are too small to hold the centre of a pixel'],
-    polygons_hidden: [hidden, 'lie under others'],
-    polygons_outside: [outside, 'lie outside the image'],
-  } as const).flatMap(([code, [which, why]]) => {
-    if (which.length === 0) return [];
-    const some = [...which.subarray(0, 5)].join(', ') + (which.length > 5 ? ', ...' : '');
-    return [{ code, message: `${path}: ${which.length} of ${polygons.count} polygons ${why} and get no row (ids ${some})` }];
-  });
-  return { value: { ...mask, name: path }, warnings: [...warnings, ...missing] };
-}

@@ -1,6 +1,6 @@
 // What a command has of the process that it runs in: its messages, its end after a signal, standard output.
-import { rmSync } from 'node:fs';
 import { UamError } from '../errors.js';
+import { removeUnfinished } from '../files/output_file.js';
 import { exitCodeOf, isBrokenPipe, signalExit } from './exit_codes.js';
 import { Log, type LogFormat } from './log.js';
 import { Progress } from './progress.js';
@@ -10,10 +10,12 @@ export interface Session {
   progress: Progress;
   /** Aborted when the user or the scheduler wants an end. */
   signal: AbortSignal;
-  /** Unfinished files: whoever ends the process removes them. `temporary` is read at that time. */
-  unfinished: Set<{ readonly temporary?: string | undefined }>;
+  /** Files that are being written, by the names that they will get: what is unfinished of them goes when the process ends at once. */
+  unfinished: Set<string>;
   /** What a signal says to the user; a command that leaves something to go on from says so here. */
   farewell: string;
+  /** Milliseconds that the work has to end in order after a signal. */
+  patience: number;
   /** Standard output. */
   print(text: string): Promise<void>;
 }
@@ -29,7 +31,7 @@ export async function withSession({ format, quiet }: SessionOptions, work: (sess
   const log = new Log({ format, quiet, write: toStderr, before: () => progress.clear() });
   const ending = new AbortController();
   const session: Session = {
-    ...{ log, progress, signal: ending.signal, unfinished: new Set(), farewell: 'nothing is written', print },
+    ...{ log, progress, signal: ending.signal, unfinished: new Set(), farewell: 'nothing is written', patience: 3000, print },
   };
   const signals = new Signals(session, ending);
   try {
@@ -48,7 +50,6 @@ export async function withSession({ format, quiet }: SessionOptions, work: (sess
 class Signals {
   /** The exit code, once a signal has come. */
   code: number | undefined;
-  readonly #patience = 3000; // ms
 
   constructor(
     private readonly session: Session,
@@ -71,11 +72,11 @@ class Signals {
     this.code = code;
     this.session.log.info(`${signal}: ending; ${this.session.farewell}`);
     this.ending.abort(new UamError('UAM_ABORTED', `the run was ended by ${signal}`));
-    setTimeout(() => process.exit(code), this.#patience).unref();
+    setTimeout(() => process.exit(code), this.session.patience).unref();
   };
 
   readonly #clean = (): void => {
-    for (const { temporary } of this.session.unfinished) if (temporary !== undefined) rmSync(temporary, { force: true });
+    for (const path of this.session.unfinished) removeUnfinished(path);
   };
 }
 

@@ -103,6 +103,14 @@ export function setThreads(threads: number): void {
   load().addon?.runtime.setThreads(threads);
 }
 
+/**
+ * Whether kernels that this JavaScript thread calls do without the pool's other threads, because other JavaScript threads keep the
+ * processors busy. Results do not depend on it; asynchronous calls do not heed it.
+ */
+export function setAlone(alone: boolean): void {
+  load().addon?.runtime.setAlone(alone);
+}
+
 /** The addon's runtime functions, where it is loaded. */
 export function nativeRuntime() {
   return load().addon?.runtime;

@@ -20,6 +20,7 @@ export interface Addon {
     setIsa(name: string): void;
     threads(): number;
     setThreads(threads: number): void;
+    setAlone(alone: boolean): void;
     cudaStatus(): string;
     misalignment(buffer: ArrayBuffer): number;
   };

@@ -160,8 +160,8 @@ export async function writeCalls(path: string, cells: Cells, calls: CellCalls, o
     if (signal?.aborted) throw new UamError('UAM_ABORTED', `writeCalls: ${path}: ended by its signal`, { cause: signal.reason });
   };
   refuseAborted();
-  if (!/\.(geojson|json)(\.gz)?$/i.test(path)) {
-    const format = tableFormat(path);
+  const format = callsFormat(path);
+  if (format !== 'geojson') {
     const table = callsTable(cells, calls, options, labels);
     await (format === 'csv' ? table.writeCsv(path) : table.writeParquet(path));
     return table.length;
@@ -184,12 +184,18 @@ export async function writeCalls(path: string, cells: Cells, calls: CellCalls, o
   });
 }
 
-function tableFormat(path: string): 'csv' | 'parquet' {
+/**
+ * What `writeCalls` makes of a name.
+ *
+ * @throws UamError `UAM_ARGUMENT` for a name that does not tell
+ * @example
+ * callsFormat('cells.geojson.gz');   // 'geojson'
+ */
+export function callsFormat(path: string): 'geojson' | 'csv' | 'parquet' {
+  if (/\.(geojson|json)(\.gz)?$/i.test(path)) return 'geojson';
   try {
     return formatOf(path);
   } catch (cause) {
-    throw new UamError('UAM_ARGUMENT', `writeCalls: ${path}: the name must end in .geojson, .csv or .parquet (.geojson.gz, .csv.gz)`, {
-      cause,
-    });
+    throw new UamError('UAM_ARGUMENT', `${path}: the name must end in .geojson, .csv or .parquet (.geojson.gz, .csv.gz)`, { cause });
   }
 }

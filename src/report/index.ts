@@ -1,6 +1,15 @@
 // What a model says, for people and for other programs: tables, GeoJSON, overlays, pages.
 export type { Rgb } from '../cells/palette.js';
-export { type CalledCells, type CallOptions, type CellCalls, callCells, callsTable, type WriteCallsOptions, writeCalls } from './calls.js';
+export {
+  type CalledCells,
+  type CallOptions,
+  type CellCalls,
+  callCells,
+  callsFormat,
+  callsTable,
+  type WriteCallsOptions,
+  writeCalls,
+} from './calls.js';
 export { classColors } from './class_colors.js';
 export type {
   Calibration,
@@ -14,4 +23,4 @@ export type {
 } from './evaluation_report.js';
 export { drawOverlay, type OverlayOptions, writeOverlay } from './overlay.js';
 export { evaluationPage, writeEvaluation } from './page.js';
-export { learningPlots } from './plots.js';
+export { learningPlots, writeLearningPlots } from './plots.js';

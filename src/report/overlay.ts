@@ -19,6 +19,8 @@ export interface OverlayOptions {
   thickness?: number | undefined;
   /** Whether a strip below names the classes and how many cells each has; default true. */
   legend?: boolean | undefined;
+  /** Ends the work; the promise then rejects with `UAM_ABORTED`. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Cells without a class. */
@@ -76,7 +78,10 @@ function smooth(points: Float64Array, from: number, to: number): Float64Array {
 class Breather {
   #since = performance.now();
 
+  constructor(private readonly signal: AbortSignal | undefined) {}
+
   async breathe(): Promise<void> {
+    if (this.signal?.aborted) throw new UamError('UAM_ABORTED', 'drawOverlay was ended by its signal', { cause: this.signal.reason });
     if (performance.now() - this.#since < 15) return;
     await setImmediate();
     this.#since = performance.now();
@@ -199,7 +204,7 @@ export async function drawOverlay(
     channels: 3,
     data: data.subarray(from * width * 3, (from + rows) * width * 3),
   });
-  const breather = new Breather();
+  const breather = new Breather(options.signal);
   for (const [extra, colorsOf, opacity] of [
     [1.6, inks.map(() => paper), 0.75],
     [0, inks, 1],

@@ -1,7 +1,9 @@
 // The plots of an evaluation, each as one SVG text.
 import type { Rgb } from '../cells/palette.js';
+import { UamError } from '../errors.js';
+import { writeWhole } from '../files/write_whole.js';
 import type { EvaluationReport, LearningCurve, ReliabilityBin, RocCurve } from './evaluation_report.js';
-import { chart, escaped, type Frame, lineStyle, place, polyline, rgb } from './svg_chart.js';
+import { chart, escaped, type Frame, lineStyle, place, polyline, rgb, sideBySide } from './svg_chart.js';
 
 const unit = (label: string) => ({ label, low: 0, high: 1 });
 const diagonal = (frame: Frame): string => polyline(frame, [0, 1], [0, 1], 'stroke="#999" stroke-dasharray="4 4"');
@@ -142,4 +144,18 @@ export function learningPlots(curves: readonly LearningCurve[]): string[] {
       (frame) => own.map(({ x, y }, i) => polyline(frame, x, y, lineStyle(i))).join(''),
     );
   });
+}
+
+/**
+ * Writes the curves of a training as one SVG file, a chart beside the other. The file appears under its name when it is whole.
+ *
+ * @throws UamError `UAM_ARGUMENT` for another ending, `UAM_IO`
+ * @example
+ * const { rm } = await import('node:fs/promises');
+ * await writeLearningPlots('curves.svg', [{ chart: 'loss', name: 'training', x: [1, 2, 3], y: [1.1, 0.6, 0.4] }]);
+ * await rm('curves.svg');
+ */
+export async function writeLearningPlots(path: string, curves: readonly LearningCurve[]): Promise<void> {
+  if (!/\.svg$/i.test(path)) throw new UamError('UAM_ARGUMENT', `writeLearningPlots: the file must end in .svg, received ${path}`);
+  await writeWhole(path, [Buffer.from(sideBySide(learningPlots(curves)))]);
 }

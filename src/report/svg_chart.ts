@@ -106,3 +106,21 @@ export function polyline({ x, y }: Frame, xs: readonly number[], ys: readonly nu
   });
   return `<path d="${path}" ${style} stroke-width="2" stroke-linejoin="round"/>`;
 }
+
+/** Pictures of `chart` beside each other, as one on white. */
+export function sideBySide(pictures: readonly string[]): string {
+  let width = 0;
+  let height = 0;
+  const parts = pictures.map((picture) => {
+    const [, own = '0', high = '0'] = /viewBox="0 0 ([\d.]+) ([\d.]+)"/.exec(picture) ?? [];
+    const placed = picture.replace('<svg ', `<svg x="${place(width)}" y="0" `);
+    width += Number(own);
+    height = Math.max(height, Number(high));
+    return placed;
+  });
+  const size = `width="${place(width)}" height="${place(height)}"`;
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${place(width)} ${place(height)}" ${size}>` +
+    `<rect ${size} fill="#fff"/>${parts.join('')}</svg>\n`
+  );
+}

@@ -1,6 +1,6 @@
 // The cells of a manifest's images: read and measured, or taken from the cache.
-import type { LabelMask } from '../image/image.js';
-import { readMask } from '../image/read_mask.js';
+import { readCellMask } from '../cells/read_cell_mask.js';
+import type { ImageWarning, LabelMask } from '../image/image.js';
 import { FeatureCache, type StoredCells } from './feature_cache.js';
 import { FeatureRows } from './feature_rows.js';
 import { type ImagePair, measurePair, readPair } from './image_cells.js';
@@ -22,6 +22,8 @@ export interface FoundCells {
   positions: Float64Array;
   table: FeatureRows;
   mask(): Promise<LabelMask>;
+  /** What the user should know about the files; nothing where the cache had the features. */
+  warnings: readonly ImageWarning[];
   /** Whether the features were in the cache. */
   cached: boolean;
 }
@@ -83,14 +85,14 @@ export class CellSource {
     if (!pair) {
       const { ids, positions, table, width, height } = stored as StoredCells;
       const { signal } = this.options;
-      const mask = () => readMask(files.mask, { width, height, ...(signal ? { signal } : {}) });
-      return { ids, positions, table: this.#named(table), mask, cached: true };
+      const mask = () => readCellMask(files.mask, { width, height }, signal ? { signal } : {});
+      return { ids, positions, table: this.#named(table), mask, warnings: [], cached: true };
     }
     const { table, positions } = await measurePair(pair, this.recipe, this.options);
     const rows = await FeatureRows.from(table, table.names, this.pace);
     const { width, height } = pair.pixels;
     if (key !== undefined) await this.cache?.keep(key, { ids: table.ids, positions, table: rows, width, height });
-    return { ids: table.ids, positions, table: this.#named(rows), mask: async () => pair.mask, cached: false };
+    return { ids: table.ids, positions, table: this.#named(rows), mask: async () => pair.mask, warnings: pair.warnings, cached: false };
   }
 
   #named(table: FeatureRows): FeatureRows {

@@ -119,14 +119,10 @@ export class FeatureCache {
   /** @throws UamError `UAM_IO` */
   async keep(key: string, { ids, positions, table, width, height }: StoredCells): Promise<void> {
     const { names } = table.matrix;
-    const values = new Float32Array(table.length * names.length);
-    table.columns.forEach(({ data }, f) => {
-      for (let i = 0; i < table.length; i++) values[i * names.length + f] = data[i] as number;
-    });
     const tensors = new Map<string, StoredTensor>([
       ['ids', { shape: [ids.length], data: Int32Array.from(ids) }],
       ['positions', { shape: [ids.length, 2], data: positions }],
-      ['values', { shape: [ids.length, names.length], data: values }],
+      ['values', { shape: [ids.length, names.length], data: table.toArray() }],
     ]);
     const facts: Facts = { key, names: JSON.stringify(names), width: String(width), height: String(height) };
     await writeCheckpoint(this.#path(key), tensors, { ...facts, checksum: await checksum(facts, tensors, this.pace) });

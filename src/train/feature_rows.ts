@@ -80,6 +80,19 @@ export class FeatureRows implements FeatureColumns {
     }
   }
 
+  /** The values, `[length, names]`. */
+  toArray(): Float32Array {
+    const { places, stride, rowsPerChunk, chunks } = this.matrix;
+    const values = new Float32Array(this.length * places.length);
+    let at = 0;
+    for (const row of this.rows) {
+      const inChunk = row % rowsPerChunk;
+      const chunk = chunks[(row - inChunk) / rowsPerChunk] as Float32Array;
+      for (let f = 0; f < places.length; f++) values[at++] = chunk[inChunk * stride + (places[f] as number)] as number;
+    }
+    return values;
+  }
+
   /** @param values `[cells, names]`, copied */
   static of(names: readonly string[], values: Float32Array): FeatureRows {
     const rows = names.length === 0 ? 0 : values.length / names.length;

@@ -132,7 +132,7 @@ class FitRun {
     while (position.stepInEpoch < this.#stepsPerEpoch) {
       const first = position.stepInEpoch * settings.batch;
       const loss = await this.#step(order.slice(first, first + settings.batch), total);
-      call.onProgress?.({ phase: 'train', done: position.step, total, epoch: position.epoch, loss });
+      call.onProgress?.({ phase: 'train', done: position.step, total, epoch: position.epoch, epochs: settings.epochs, loss });
       const { checkpointEvery, checkpoint, fingerprint } = task;
       if (checkpoint && checkpointEvery && position.step % checkpointEvery === 0 && position.stepInEpoch < this.#stepsPerEpoch) {
         await this.#log.flush();
@@ -245,7 +245,7 @@ class FitRun {
     if (!found || !best || better(record, best)) state.keepBest();
     position.history.push(record);
     this.#log.add({ event: 'epoch', ...record });
-    call.onProgress?.({ phase: 'validate', done: position.step, total: this.#stepsPerEpoch * epochs, ...record });
+    call.onProgress?.({ phase: 'validate', done: position.step, total: this.#stepsPerEpoch * epochs, epochs, ...record });
     position.epoch++;
     position.stepInEpoch = 0;
     position.lossSum = 0;

@@ -57,6 +57,8 @@ export interface FitProgress {
   done: number;
   total: number;
   epoch?: number;
+  /** Epochs that there are at most; in phases `train` and `validate`. */
+  epochs?: number;
   /** Of the last step or, in phase `validate`, the mean over the epoch. */
   loss?: number;
   /** In phase `validate`. */

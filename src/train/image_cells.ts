@@ -1,7 +1,7 @@
+import { readCellMask } from '../cells/read_cell_mask.js';
 import { UamError } from '../errors.js';
-import type { LabelMask, RasterImage } from '../image/image.js';
+import type { ImageWarning, LabelMask, RasterImage } from '../image/image.js';
 import { readImage } from '../image/read_image.js';
-import { readMask } from '../image/read_mask.js';
 import { extract } from '../radiomics/extract.js';
 import type { FeatureTable } from '../radiomics/table.js';
 import { positionsOf } from './dataset.js';
@@ -10,7 +10,7 @@ import type { ExtractionRecipe } from './recipe.js';
 /** An image with the mask of its nuclei: paths, or what they hold. */
 export interface ImageInput {
   image: string | RasterImage;
-  /** A label image: each pixel holds the id of its nucleus, 0 for none. */
+  /** A label image, in which each pixel holds the id of its nucleus, 0 for none; or the path of one, or of polygons. */
   mask: string | LabelMask;
   /** Micrometres per pixel, whatever the image says. */
   mpp?: number | readonly [x: number, y: number] | undefined;
@@ -30,29 +30,52 @@ interface Call {
   onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
 }
 
+/** An image whose pixel size is known. */
+export type ScaledImage = RasterImage & Required<Pick<RasterImage, 'mpp'>>;
+
 /** An image whose pixel size is known, and its mask. */
 export interface ImagePair {
-  pixels: RasterImage & Required<Pick<RasterImage, 'mpp'>>;
+  pixels: ScaledImage;
   mask: LabelMask;
   name: string;
+  /** What the user should know about the files. */
+  warnings: readonly ImageWarning[];
+}
+
+/**
+ * Reads an image, and sees that its pixel size is known.
+ *
+ * @throws UamError as `readImage`; `UAM_DATA` where the pixel size is not known
+ */
+export async function scaledImage(
+  { image, mpp }: Pick<ImageInput, 'image' | 'mpp'>,
+  { signal, otherwise }: Call,
+): Promise<{ image: ScaledImage; warnings: readonly ImageWarning[] }> {
+  const read = typeof image === 'string' ? await readImage(image, signal ? { signal } : {}) : { ...image, warnings: [] };
+  const { warnings, ...raster } = read;
+  const wanted = mpp ?? raster.mpp ?? otherwise;
+  const name = raster.name ?? (typeof image === 'string' ? image : 'the image');
+  if (!wanted) {
+    throw new UamError(
+      'UAM_DATA',
+      `${name}: it does not tell its pixel size; give mpp, micrometres per pixel (about 0.25 at 40x, 0.5 at 20x): on the command line --mpp, ` +
+        'in a manifest a column mpp',
+    );
+  }
+  return { image: { ...raster, name, mpp: typeof wanted === 'number' ? [wanted, wanted] : wanted }, warnings };
 }
 
 /**
  * Reads an image and its mask.
  *
- * @throws UamError as `readImage`, `readMask`; `UAM_DATA` where the pixel size is not known
+ * @throws UamError as `scaledImage`, `readCellMask`
  */
-export async function readPair({ image, mask, mpp }: ImageInput, { signal, otherwise }: Call): Promise<ImagePair> {
-  const call = signal ? { signal } : {};
-  const raster = typeof image === 'string' ? await readImage(image, call) : image;
-  const wanted = mpp ?? raster.mpp ?? otherwise;
-  const name = raster.name ?? (typeof image === 'string' ? image : 'the image');
-  if (!wanted) {
-    throw new UamError('UAM_DATA', `${name}: it does not tell its pixel size; give mpp, micrometres per pixel (0.25 at 40x, 0.5 at 20x)`);
-  }
-  const pixels = { ...raster, mpp: typeof wanted === 'number' ? ([wanted, wanted] as const) : wanted };
-  const { width, height } = raster;
-  return { pixels, mask: typeof mask === 'string' ? await readMask(mask, { width, height, ...call }) : mask, name };
+export async function readPair(input: ImageInput, call: Call): Promise<ImagePair> {
+  const { image: pixels, warnings } = await scaledImage(input, call);
+  const name = pixels.name as string;
+  if (typeof input.mask !== 'string') return { pixels, mask: input.mask, name, warnings };
+  const { warnings: more, ...mask } = await readCellMask(input.mask, pixels, call.signal ? { signal: call.signal } : {});
+  return { pixels, mask, name, warnings: [...warnings, ...more] };
 }
 
 /**

@@ -14,7 +14,7 @@ export { type DemoTile, type DemoTileOptions, demoTile, demoTileAsync } from './
 export { atTemperature, type EvaluateOptions, evaluate } from './evaluate.js';
 export type { Augmentation, FitOptions, FitProgress, FitSettings } from './fit_options.js';
 export { holdOut } from './held_out.js';
-export type { ImageInput } from './image_cells.js';
+export type { ImageInput, ScaledImage } from './image_cells.js';
 export { learningCurves } from './learning_curves.js';
 export { matchPoints } from './match_points.js';
 export { scorePredictions } from './metrics.js';

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { mismatch, UamError } from '../errors.js';
+import type { ImageWarning } from '../image/image.js';
 import { type CellFiles, CellSource, type FoundCells } from './cell_source.js';
 import { CellDataset, type SampleInput, type Split } from './dataset.js';
 import { matchPoints } from './match_points.js';
@@ -17,6 +18,8 @@ export interface ReadDatasetOptions {
    * recipe and version. It is made where it is not there, and may be shared and deleted at any time. */
   cache?: string | undefined;
   signal?: AbortSignal;
+  /** Called with what the user should know about an image or its mask, where they are read. */
+  onWarning?: (warning: ImageWarning & { image: string }) => void;
   /** Called after each image; `cached` tells whether its features were there already. */
   onProgress?: (progress: { phase: 'extract'; done: number; total: number; name: string; cached: boolean }) => void;
 }
@@ -136,7 +139,8 @@ export async function readDataset(path: string, options: ReadDatasetOptions = {}
   const source = await CellSource.open(extraction, { cache: options.cache, otherwise: options.mpp, signal });
   const samples: SampleInput[] = [];
   for await (const { at, cells } of source.all(lines)) {
-    const { name, points, classes: labels, patient, split } = lines[at] as Line;
+    const { name, image, points, classes: labels, patient, split } = lines[at] as Line;
+    for (const warning of cells.warnings) options.onWarning?.({ ...warning, image });
     const truth = points ? await pointsIn(points, cells) : labels ? await classesIn(labels, cells) : {};
     samples.push({ ...{ name, patient, split }, table: cells.table, positions: cells.positions, ...truth });
     onProgress?.({ phase: 'extract', done: at + 1, total: lines.length, name, cached: cells.cached });

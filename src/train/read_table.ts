@@ -1,9 +1,10 @@
-import { createReadStream } from 'node:fs';
 import { mismatch, UamError } from '../errors.js';
 import { CELL_COLUMNS } from '../radiomics/table_columns.js';
 import { CellDataset, positionsOf, type SampleInput } from './dataset.js';
+import { type FeatureMatrix, FeatureRows, MatrixBuilder } from './feature_rows.js';
 import { Pace } from './pace.js';
 import { splitOf } from './read_manifest.js';
+import { type Field, tableRows } from './table_rows.js';
 
 export interface ReadTableOptions {
   /** The column of the classes. Default `class`. */
@@ -22,13 +23,16 @@ export interface ReadTableOptions {
   signal?: AbortSignal;
 }
 
-/** The rows of one sample as they are read. */
+/** What columns that are no features are for. */
+type Use = 'class' | 'patient' | 'sample' | 'split' | 'x' | 'y';
+
+/** What is gathered of the rows of one sample, beside their features. */
 interface Gathered {
   patient: string;
   split: string;
+  rows: number[];
   classes: string[];
   places: number[];
-  columns: number[][];
 }
 
 /** Columns that are neither features nor of another use here. */
@@ -37,16 +41,24 @@ const KNOWN: readonly string[] = Object.freeze([...CELL_COLUMNS, 'split']);
 /** Texts that stand for a missing value. */
 const MISSING = /^(?:|na|nan|null|none)$/i;
 
-const numberOf = (text: string): number => (MISSING.test(text) ? Number.NaN : Number(text));
-const isNumber = (text: string): boolean => MISSING.test(text) || !Number.isNaN(Number(text));
+/** A number; undefined where the field is no number, NaN where it is missing. */
+function numberOf(field: Field): number | undefined {
+  if (typeof field === 'number') return field;
+  if (field === undefined || field === null) return Number.NaN;
+  const number = Number(field);
+  if (field === '' || Number.isNaN(number)) return MISSING.test(String(field)) ? Number.NaN : undefined;
+  return number;
+}
 
 class TableReader {
   readonly #samples = new Map<string, Gathered>();
-  readonly #header: readonly string[];
-  /** Places of the candidates for features. */
-  readonly #candidates: number[];
+  readonly #features: MatrixBuilder;
+  /** Names and places of the candidates for features, and whether they have held numbers so far. */
+  readonly #candidates: readonly string[];
+  readonly #columns: Int32Array;
   readonly #numeric: boolean[];
-  #line = 1;
+  /** Places of the columns that are something else; -1 where there is none. */
+  readonly #at: Readonly<Record<Use, number>>;
 
   constructor(
     private readonly path: string,
@@ -54,84 +66,92 @@ class TableReader {
     private readonly options: ReadTableOptions,
   ) {
     const { class: label = 'class', patient = 'patient', sample = 'image', features } = options;
-    this.#header = header;
-    const asked = [
-      ...(features ?? []),
-      ...(options.class ? [label] : []),
-      ...(options.patient ? [patient] : []),
-      ...(options.sample ? [sample] : []),
-    ];
-    const lacks = asked.find((name) => !header.includes(name));
+    const asked = [options.class, options.patient, options.sample].filter((name) => name !== undefined && name !== '');
+    const lacks = [...(features ?? []), ...asked].find((name) => !header.includes(name as string));
     if (lacks !== undefined)
       throw new UamError('UAM_DATA', `${path}: there is no column '${lacks}'; the columns are ${header.slice(0, 20).join(', ')}`);
-    const others = header.filter((name) => ![...KNOWN, label, patient, sample].includes(name));
-    this.#candidates = (features ?? others).map((name) => header.indexOf(name));
+    const twice = header.find((name, i) => header.indexOf(name) !== i);
+    if (twice !== undefined) throw new UamError('UAM_FORMAT', `${path}: two columns are named '${twice}'`);
+    const at = (name: string) => header.indexOf(name);
+    this.#at = { class: at(label), patient: at(patient), sample: at(sample), split: at('split'), x: at('x'), y: at('y') };
+    this.#candidates = features ?? header.filter((name) => ![...KNOWN, label, patient, sample].includes(name));
+    this.#columns = Int32Array.from(this.#candidates, at);
     this.#numeric = this.#candidates.map(() => true);
+    this.#features = new MatrixBuilder(this.#candidates.length);
   }
 
-  row(fields: readonly string[]): void {
-    this.#line++;
-    const { class: label = 'class', patient = 'patient', sample = 'image', features } = this.options;
-    const field = (name: string) => fields[this.#header.indexOf(name)] ?? '';
-    const name = field(sample) || field(patient) || (this.options.mpp === undefined ? `line ${this.#line}` : 'all');
-    const gathered = this.#sampleOf(name, field(patient), field('split'));
-    gathered.classes.push(field(label));
-    if (this.options.mpp !== undefined) gathered.places.push(this.#place(field('x'), 'x'), this.#place(field('y'), 'y'));
-    this.#candidates.forEach((column, at) => {
-      const text = fields[column] ?? '';
-      if (!isNumber(text)) {
-        if (features) throw mismatch('UAM_DATA', `${this.path}: line ${this.#line}: ${features[at]}`, 'a number', `'${text}'`);
-        this.#numeric[at] = false;
+  /** Takes in a row of the table; `line` is where it stands, for messages. */
+  row(fields: readonly Field[], line: number): void {
+    const text = (name: Use) => String(fields[this.#at[name]] ?? '');
+    const [patient, place] = [text('patient'), this.options.mpp === undefined ? `line ${line}` : 'all'];
+    const gathered = this.#sampleOf(text('sample') || patient || place, patient, text('split'), line);
+    gathered.classes.push(text('class'));
+    if (this.options.mpp !== undefined) {
+      for (const axis of ['x', 'y'] as const)
+        gathered.places.push(this.#number(fields[this.#at[axis]], axis, line, 'a number (mpp asks for places)'));
+    }
+    gathered.rows.push(this.#features.rows);
+    const row = this.#features.add();
+    for (let f = 0; f < row.length; f++) {
+      const field = fields[this.#columns[f] as number];
+      const value = numberOf(field);
+      if (value === undefined) {
+        if (this.options.features) throw this.#noNumber(field, this.#candidates[f] as string, line, 'a number');
+        this.#numeric[f] = false;
       }
-      gathered.columns[at]?.push(numberOf(text));
-    });
+      row[f] = value ?? Number.NaN;
+    }
   }
 
-  #place(text: string, axis: string): number {
-    const value = text === '' ? Number.NaN : Number(text);
-    if (Number.isFinite(value)) return value;
-    throw mismatch('UAM_DATA', `${this.path}: line ${this.#line}: ${axis}`, 'a number (mpp asks for places)', `'${text}'`);
+  #noNumber(field: Field, name: string, line: number, expected: string): UamError {
+    return mismatch('UAM_DATA', `${this.path}: line ${line}: ${name}`, expected, `'${field ?? ''}'`);
   }
 
-  #sampleOf(name: string, patient: string, split: string): Gathered {
+  #number(field: Field, name: string, line: number, expected: string): number {
+    const value = numberOf(field);
+    if (value !== undefined && Number.isFinite(value)) return value;
+    throw this.#noNumber(field, name, line, expected);
+  }
+
+  #sampleOf(name: string, patient: string, split: string, line: number): Gathered {
     const found = this.#samples.get(name);
     if (found) {
       if (found.patient === patient && found.split === split) return found;
       throw new UamError(
         'UAM_DATA',
-        `${this.path}: line ${this.#line}: ${name} is of patient '${found.patient}' in one line and of '${patient}' here, or of two splits`,
+        `${this.path}: line ${line}: ${name} is of patient '${found.patient}' in one line and of '${patient}' here, or of two splits`,
       );
     }
-    const fresh: Gathered = { patient, split, classes: [], places: [], columns: this.#candidates.map(() => []) };
+    const fresh: Gathered = { patient, split, rows: [], classes: [], places: [] };
     this.#samples.set(name, fresh);
     return fresh;
+  }
+
+  #matrix(): FeatureMatrix {
+    const kept = [...this.#candidates.keys()].filter((f) => this.#numeric[f]);
+    return this.#features.finish(
+      kept.map((f) => this.#candidates[f] as string),
+      Int32Array.from(kept),
+    );
   }
 
   dataset(): CellDataset {
     const { path, options } = this;
     if (this.#samples.size === 0) throw new UamError('UAM_DATA', `${path}: it has no rows`);
     if (!this.#numeric.includes(true)) throw new UamError('UAM_DATA', `${path}: none of its columns holds features: numbers throughout`);
-    const inputs = [...this.#samples].map(([name, { patient, split, classes, places, columns }]): SampleInput => {
-      const data = columns.flatMap((values, at) =>
-        this.#numeric[at] ? [{ name: this.#header[this.#candidates[at] as number] as string, data: Float64Array.from(values) }] : [],
-      );
+    const matrix = this.#matrix();
+    const inputs = [...this.#samples].map(([name, { patient, split, rows, classes, places }]): SampleInput => {
       const positions = options.mpp === undefined ? undefined : positionsOf(Float64Array.from(places), options.mpp, path);
-      return {
-        name,
-        patient: patient || undefined,
-        split: splitOf(split, `${path}: ${name}`),
-        table: { length: classes.length, columns: data },
-        positions,
-        classes,
-      };
+      const table = new FeatureRows(matrix, Int32Array.from(rows));
+      return { ...{ name, patient: patient || undefined, table, positions, classes }, split: splitOf(split, `${path}: ${name}`) };
     });
     return CellDataset.from(inputs, { classes: options.classes });
   }
 }
 
 /**
- * Reads a table of features with classes: a CSV (or TSV) file with a row per cell, such as `uam features` writes, or any other. Columns
- * of text are left out; empty fields, NA and NaN are missing values.
+ * Reads a table of features with classes, a row per cell, such as `uam features` writes, or any other: CSV or TSV (also `.gz`), or
+ * Parquet. Columns of text are left out; empty fields, NA and NaN are missing values. Features are kept in float32.
  *
  * @throws UamError `UAM_INPUT`, `UAM_FORMAT`; `UAM_DATA` naming file and line; `UAM_ABORTED`
  * @example
@@ -143,37 +163,15 @@ class TableReader {
  * await rm(path);
  */
 export async function readTable(path: string, options: ReadTableOptions = {}): Promise<CellDataset> {
-  const { parse } = await import('csv-parse');
   const pace = new Pace('reading a table', options.signal);
-  const parser = parse({ bom: true, delimiter: /\.tsv$/i.test(path) ? '\t' : ',', skip_empty_lines: true, trim: true });
-  const source = createReadStream(path);
-  source.on('error', (error) => parser.destroy(error)); // pipe does not hand errors on
-  source.pipe(parser);
   let reader: TableReader | undefined;
-  try {
-    for await (const fields of parser as AsyncIterable<string[]>) {
-      if (reader) reader.row(fields);
-      else reader = readerFor(path, fields, options);
-      await pace.rest();
-    }
-  } catch (error) {
-    if (error instanceof UamError) throw error;
-    const { message, code = '' } = error as NodeJS.ErrnoException;
-    const unreadable = /^E[A-Z]+$/.test(code);
-    throw new UamError(
-      unreadable ? 'UAM_INPUT' : 'UAM_FORMAT',
-      `${path}: ${unreadable ? 'cannot be read' : 'not a valid table'}: ${message}`,
-      { cause: error },
-    );
-  } finally {
-    source.destroy();
+  let line = 0;
+  for await (const fields of tableRows(path, pace)) {
+    line++;
+    if (reader) reader.row(fields, line);
+    else reader = new TableReader(path, fields.map(String), options);
+    if (line % 16 === 0) await pace.rest();
   }
   if (!reader) throw new UamError('UAM_DATA', `${path}: it is empty`);
   return reader.dataset();
-}
-
-function readerFor(path: string, header: readonly string[], options: ReadTableOptions): TableReader {
-  const twice = header.find((name, i) => header.indexOf(name) !== i);
-  if (twice !== undefined) throw new UamError('UAM_FORMAT', `${path}: two columns are named '${twice}'`);
-  return new TableReader(path, header, options);
 }

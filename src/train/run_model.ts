@@ -1,5 +1,5 @@
 // Cells through a model that learns nothing: logits and embeddings.
-import type { CellClassifier } from '../heads/cell_classifier.js';
+import type { CellClassifier, ClassifierConfig } from '../heads/cell_classifier.js';
 import { noGrad } from '../tensor/context.js';
 import { scope } from '../tensor/scope.js';
 import { batchOf, tokensPerCell } from './batch_of.js';
@@ -17,6 +17,18 @@ export interface ModelAnswers {
 /** Memory that threads share: an answer crosses from one to the other without a copy. */
 const shared = (length: number) => new Float32Array(new SharedArrayBuffer(4 * length));
 
+/** Room for what a model says of packed cells. */
+export function roomForAnswers({ classes, backbone }: ClassifierConfig, cells: number, embeddings: boolean): ModelAnswers {
+  return { logits: shared(cells * classes).fill(Number.NaN), embeddings: shared(embeddings ? cells * backbone.width : 0) };
+}
+
+/** Threads that do one run together: each takes the next group of tiles that nobody has, and writes its part of the answers. */
+export interface Sharing {
+  answers: ModelAnswers;
+  /** In shared memory: groups taken, cells done. */
+  counts: Int32Array;
+}
+
 /** How `runModel` works. */
 export interface RunOptions {
   tokenBudget: number;
@@ -24,6 +36,8 @@ export interface RunOptions {
   /** Default: every tile. */
   items?: readonly Item[];
   embeddings?: boolean;
+  /** With whom the work is shared. Default: nobody. */
+  sharing?: Sharing | undefined;
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
@@ -31,25 +45,27 @@ export interface RunOptions {
 export async function runModel(
   model: CellClassifier,
   packed: PackedCells,
-  { tokenBudget, pace, items = allItems(packed), embeddings = false, onProgress }: RunOptions,
+  { tokenBudget, pace, items = allItems(packed), embeddings = false, sharing, onProgress }: RunOptions,
 ): Promise<ModelAnswers> {
   const { classes, backbone } = model.config;
-  const answers: ModelAnswers = {
-    logits: shared(packed.cells * classes).fill(Number.NaN),
-    embeddings: shared(embeddings ? packed.cells * backbone.width : 0),
+  const { answers, counts } = sharing ?? {
+    answers: roomForAnswers(model.config, packed.cells, embeddings),
+    counts: new Int32Array(2),
   };
+  // The groups are the same whoever takes them: what a cell gets does not depend on the threads.
   const groups = groupsOf(items, Math.max(1, Math.floor(tokenBudget / tokensPerCell(model))));
-  let done = 0;
-  for (const group of groups) {
+  for (let group = groups[Atomics.add(counts, 0, 1)]; group; group = groups[Atomics.add(counts, 0, 1)]) {
+    const taken = group;
+    let done = 0;
     scope(() =>
       noGrad(() => {
-        const { batch, rows } = batchOf(model, packed, group);
+        const { batch, rows } = batchOf(model, packed, taken);
         const output = model.forward(batch);
         const copy = (from: Float32Array, to: Float32Array, width: number) =>
           rows.forEach((row, i) => to.set(from.subarray(i * width, (i + 1) * width), row * width));
         copy(output.logits.data as Float32Array, answers.logits, classes);
         if (embeddings) copy(output.embeddings.data as Float32Array, answers.embeddings, backbone.width);
-        done += rows.length;
+        done = Atomics.add(counts, 1, rows.length) + rows.length;
       }),
     );
     onProgress?.(done, packed.cells);

@@ -33,11 +33,13 @@ const MOST = 20_000;
 const markOf = (salt: string, kind: string, content: string | Uint8Array): string =>
   createHash('sha256').update(`${salt}\n${kind}\n`).update(content).digest('hex').slice(0, 16);
 
-/** A tile by the values of its cells, whatever it is called. Too few numbers may agree by chance: they give no mark. */
+/** A tile by the values of its cells in float32, whatever it is called. Too few numbers may agree by chance: they give no mark. */
 function tileMark(salt: string, { table }: CellSample, features: readonly string[]): string | undefined {
-  const columns = features.slice(0, COLUMNS).flatMap((name) => table.columns.find((column) => column.name === name) ?? []);
+  const wanted = new Map(features.slice(0, COLUMNS).map((name, i) => [name, i]));
+  const placeOf = ({ name }: { name: string }) => wanted.get(name) as number;
+  const columns = table.columns.filter(({ name }) => wanted.has(name)).sort((a, b) => placeOf(a) - placeOf(b));
   if (columns.length * table.length < COLUMNS) return undefined;
-  const values = new Float64Array(columns.length * table.length);
+  const values = new Float32Array(columns.length * table.length);
   columns.forEach(({ data }, c) => void values.set(data, c * table.length));
   return markOf(salt, 'cells', new Uint8Array(values.buffer));
 }

@@ -4,7 +4,7 @@ import type { Backend } from '../native/device.js';
 import { type FitCall, type FitOutcome, type FitTask, runFit } from './fit_loop.js';
 import { Pace } from './pace.js';
 import type { PackedCells } from './packed_cells.js';
-import { type ModelAnswers, runModel } from './run_model.js';
+import { type ModelAnswers, runModel, type Sharing } from './run_model.js';
 
 /** Parameters by name, as plain data. */
 export type Weights = FitOutcome['weights'];
@@ -15,6 +15,8 @@ export interface PredictTask {
   cells: PackedCells;
   tokenBudget: number;
   embeddings: boolean;
+  /** Set where several threads do the task together. */
+  sharing?: Sharing | undefined;
 }
 
 export type Task = { fit: FitTask; predict?: undefined } | { predict: PredictTask; fit?: undefined };
@@ -26,12 +28,12 @@ export interface ThreadTask {
   backend: Backend;
 }
 
-async function runPredict({ config, weights, cells, tokenBudget, embeddings }: PredictTask, call: FitCall): Promise<ModelAnswers> {
+async function runPredict({ config, weights, cells, tokenBudget, embeddings, sharing }: PredictTask, call: FitCall): Promise<ModelAnswers> {
   const model = new CellClassifier(config, 0);
   try {
     model.load(weights);
     const onProgress = (done: number, total: number) => call.onProgress?.({ phase: 'predict', done, total });
-    return await runModel(model, cells, { tokenBudget, embeddings, pace: new Pace('predict', call.signal), onProgress });
+    return await runModel(model, cells, { tokenBudget, embeddings, sharing, pace: new Pace('predict', call.signal), onProgress });
   } finally {
     model.dispose();
   }

@@ -12,13 +12,13 @@ import type { FitOutcome } from './fit_loop.js';
 import { type FitOptions, type FitProgress, fitSettings } from './fit_options.js';
 import { holdOut } from './held_out.js';
 import { cellsOfImage, type ImageInput } from './image_cells.js';
-import { historyFrom } from './learning_curves.js';
+import { type ModelNotes, modelNotes, NOTES } from './model_notes.js';
 import { runOffThread } from './off_thread.js';
 import { Pace } from './pace.js';
 import { packCells } from './packed_cells.js';
 import { Predictions } from './predictions.js';
-import { DEFAULT_RECIPE, dependsOnOrientation, type ExtractionRecipe, recipeFrom, recipeText } from './recipe.js';
-import { marksFrom, marksOf, type SeenSample, seenIn } from './seen.js';
+import { DEFAULT_RECIPE, dependsOnOrientation, type ExtractionRecipe, recipeText } from './recipe.js';
+import { marksOf, type SeenSample, seenIn } from './seen.js';
 import { softmaxAt } from './temperature.js';
 import { runTask, type Task, type TaskResult, type Weights } from './thread_task.js';
 import { scalingOf } from './training_scaling.js';
@@ -43,7 +43,7 @@ export interface CellInput {
 export interface PredictOptions {
   /** Whether the backbone's state of each cell is wanted. Default true. */
   embeddings?: boolean;
-  /** Tokens worked on at once. Default 8192. */
+  /** Tokens that each thread works on at once, a tile at least. Default 2048: more takes more memory, and is not faster. */
   tokenBudget?: number;
   signal?: AbortSignal;
   onProgress?: (progress: FitProgress) => void;
@@ -63,16 +63,12 @@ interface Trained {
   config: ClassifierConfig;
   weights: Weights;
   facts: Required<ModelFacts>;
+  /** What `facts.notes` say. */
+  notes: ModelNotes;
 }
 
 /** Numbers of parameters times tokens that take some 20 ms: what is less is done at once, not on another thread. */
 const SMALL = 5e7;
-
-/** What the model's file says beside parameters, configuration, scaling and classes. */
-const NOTES = Object.freeze({
-  ...{ temperature: 'temperature', extraction: 'extraction', version: 'version', history: 'history' },
-  ...{ data: 'training-data', seen: 'training-marks' },
-});
 
 /**
  * A model of cells, from training to answers.
@@ -124,14 +120,7 @@ export class UAM {
       model.namedParameters().map(([name, { shape, data }]) => [name, { shape, data: Float32Array.from(data) }]),
     );
     model.dispose();
-    const temperature = Number(facts.notes[NOTES.temperature] ?? 1);
-    if (!(temperature > 0 && Number.isFinite(temperature)))
-      throw new UamError('UAM_FORMAT', `${path}: its temperature is no number above 0`);
-    const recipe = facts.notes[NOTES.extraction];
-    if (recipe !== undefined) recipeFrom(recipe, path);
-    historyFrom(facts.notes[NOTES.history], path);
-    marksFrom(facts.notes[NOTES.seen], path);
-    return new UAM({ ...config.backbone, tokens: config.tokens }, { config, weights, facts });
+    return new UAM({ ...config.backbone, tokens: config.tokens }, { config, weights, facts, notes: modelNotes(facts.notes, path) });
   }
 
   /**
@@ -161,18 +150,17 @@ export class UAM {
 
   /** How features of images are extracted for it; undefined where it was trained on tables of unknown origin. */
   get extraction(): ExtractionRecipe | undefined {
-    const text = this.#trained?.facts.notes[NOTES.extraction];
-    return text === undefined ? undefined : recipeFrom(text, 'the model');
+    return this.#trained?.notes.extraction;
   }
 
   /** What its logits are divided by, so that its probabilities are calibrated. */
   get temperature(): number {
-    return Number(this.#trained?.facts.notes[NOTES.temperature] ?? 1);
+    return this.#trained?.notes.temperature ?? 1;
   }
 
   /** The epochs of its training; none before it, or where its file does not tell. */
   get history(): readonly EpochRecord[] {
-    return historyFrom(this.#trained?.facts.notes[NOTES.history], 'the model');
+    return this.#trained?.notes.history ?? [];
   }
 
   /**
@@ -182,9 +170,8 @@ export class UAM {
    * @returns undefined where the model's file does not tell
    */
   async seenIn(dataset: CellDataset, signal?: AbortSignal): Promise<SeenSample[] | undefined> {
-    const { facts } = this.#ready('ask whom it has seen');
-    const marks = marksFrom(facts.notes[NOTES.seen], 'the model');
-    return marks && seenIn(marks, dataset, facts.scaling.names, signal);
+    const { facts, notes } = this.#ready('ask whom it has seen');
+    return notes.seen && seenIn(notes.seen, dataset, facts.scaling.names, signal);
   }
 
   /** The complete configuration; undefined before training, as it depends on the data. */
@@ -235,7 +222,8 @@ export class UAM {
       ...{ [NOTES.temperature]: String(outcome.temperature), [NOTES.version]: packageVersion(), [NOTES.data]: data, ...recipe },
       ...{ [NOTES.seen]: JSON.stringify(seen), [NOTES.history]: JSON.stringify(outcome.history) },
     };
-    this.#trained = { config, weights, facts: { scaling, classes: [...dataset.classes], notes } };
+    const facts = { scaling, classes: [...dataset.classes], notes };
+    this.#trained = { config, weights, facts, notes: modelNotes(notes, 'the model') };
     return {
       ...outcome,
       trainingCells: training.cells,
@@ -254,7 +242,7 @@ export class UAM {
    */
   async predict(input: FeatureTable | FeatureColumns | CellInput | ImageInput, options: PredictOptions = {}): Promise<Predictions> {
     const { config, weights, facts } = this.#ready('predict');
-    const { embeddings = true, tokenBudget = 8192, signal, onProgress } = options;
+    const { embeddings = true, tokenBudget = 2048, signal, onProgress } = options;
     if ('image' in input) return this.#predictImage(input, options);
     const { table, positions, mpp }: CellInput = 'table' in input ? input : { table: input };
     const places = positions ?? ('centroids' in table && mpp !== undefined ? positionsOf(table.centroids, mpp, 'predict') : undefined);

@@ -1,7 +1,7 @@
 // What runs in a thread of its own: one task, whose messages and result go to the thread that started it (off_thread.ts).
 import { parentPort, workerData } from 'node:worker_threads';
 import { UamError } from '../errors.js';
-import { setBackend } from '../native/device.js';
+import { setAlone, setBackend } from '../native/device.js';
 import { runTask, type ThreadTask } from './thread_task.js';
 
 async function work(port: NonNullable<typeof parentPort>): Promise<void> {
@@ -10,6 +10,7 @@ async function work(port: NonNullable<typeof parentPort>): Promise<void> {
   try {
     const { task, backend } = workerData as ThreadTask;
     setBackend(backend);
+    setAlone(task.predict?.sharing !== undefined);
     let told = 0;
     const result = await runTask(task, {
       signal: ending.signal,

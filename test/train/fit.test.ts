@@ -9,6 +9,7 @@ import { CellDataset } from '../../src/train/dataset.js';
 import type { FitOptions } from '../../src/train/fit_options.js';
 import { firstNonFinite } from '../../src/train/nonfinite.js';
 import { UAM, type UamOptions } from '../../src/train/uam.js';
+import { longestHolds } from '../support/event_loop.js';
 import { rejectsWith } from '../support/expect.js';
 import { LITTLE, smallSet, tilesOfCells } from '../support/training_sets.js';
 
@@ -117,25 +118,18 @@ t.test('a patient on both sides ends the run; test samples are in neither', asyn
 t.test('the event loop turns at least every 50 ms, in training and in prediction', async (t) => {
   const large = smallSet({ tiles: 4, cells: 700, features: 40 });
   const model = UAM.create({ size: 'B' });
-  const waits: number[] = [];
-  let last = performance.now();
-  const timer = setInterval(() => {
-    const now = performance.now();
-    waits.push(now - last);
-    last = now;
-  }, 1);
-  const usage = process.cpuUsage();
   const heard: string[] = [];
-  await model.fit(large, { epochs: 4, batch: 4, onProgress: ({ phase }) => void heard.push(phase) });
-  const [sample] = large.samples as [(typeof large.samples)[number]];
-  await model.predict({ table: sample.table, positions: sample.positions });
-  clearInterval(timer);
+  const usage = process.cpuUsage();
+  const holds = await longestHolds(async () => {
+    await model.fit(large, { epochs: 4, batch: 4, onProgress: ({ phase }) => void heard.push(phase) });
+    const [sample] = large.samples as [(typeof large.samples)[number]];
+    await model.predict({ table: sample.table, positions: sample.positions });
+  });
   const { user } = process.cpuUsage(usage);
   t.ok(user / 1000 > 150, `it took ${user / 1000} ms of work`);
   t.same([...new Set(heard)], ['prepare', 'train', 'validate']);
-  // A machine that is busy with something else may take this thread's turn a few times; steps here would do so far oftener.
-  const longest = waits.sort((a, b) => b - a).slice(0, 5);
-  t.ok((longest[4] as number) < 50, `the longest waits were ${longest.map(Math.round).join(', ')} ms`);
+  // Code that is compiled or memory that is collected may take a turn; steps here would do so far oftener.
+  t.ok((holds[2] as number) < 50, `the longest holds were ${holds.map(Math.round).join(', ')} ms`);
 });
 
 t.test('a signal ends the run, and nothing of it stays', async (t) => {

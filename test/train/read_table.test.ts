@@ -1,12 +1,14 @@
 // Tables of features with classes, from files.
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { packageRoot } from '../../src/native/load.js';
 import { readTable } from '../../src/train/read_table.js';
 import { UAM } from '../../src/train/uam.js';
+import { runModule, sources } from '../support/child.js';
 import { rejectsWith } from '../support/expect.js';
+import { makeTable } from '../support/feature_tables.js';
 import { LITTLE } from '../support/training_sets.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'uam-table-'));
@@ -23,6 +25,41 @@ t.test('samples, patients, places and missing values', async (t) => {
   const [first] = set.samples;
   t.same([...(first?.positions ?? [])], [5, 10, 15, 20]);
   t.same(Array.from(first?.table.columns[0]?.data ?? []), [0.5, Number.NaN]);
+});
+
+t.test('CSV, packed CSV and Parquet of `uam features` are one dataset', async (t) => {
+  const table = makeTable(300, ['glcm_A', 'glcm_B'], 1).withLabels([
+    { name: 'image', values: Array.from({ length: 300 }, (_, i) => `im${i % 3}`) }, // rows of an image need not follow each other
+    { name: 'class', values: Array.from({ length: 300 }, (_, i) => ['a', 'b', ''][i % 7] ?? '') },
+  ]);
+  await table.writeCsv(join(folder, 'a.csv'));
+  await table.writeCsv(join(folder, 'a.csv.gz'));
+  // In a process of its own: tap's TypeScript loader cannot resolve what hyparquet-writer imports.
+  const { code, stderr } = runModule(`
+    import { makeTable } from '${sources}../test/support/feature_tables.js';
+    const labels = ${JSON.stringify(table.labels)};
+    await makeTable(300, ['glcm_A', 'glcm_B'], 1).withLabels(labels).writeParquet(${JSON.stringify(join(folder, 'a.parquet'))});
+  `);
+  t.equal(code, 0, stderr);
+  const contents = async (name: string) => {
+    const { samples, classes } = await readTable(join(folder, name), { mpp: 0.5 });
+    return {
+      classes,
+      samples: samples.map(({ table, ...rest }) => ({ ...rest, columns: table.columns.map(({ name, data }) => [name, data]) })),
+    };
+  };
+  const wanted = await contents('a.csv');
+  t.equal(wanted.samples.length, 3);
+  const second = wanted.samples[1]?.columns[1]?.[1] as Float32Array;
+  t.same(
+    second,
+    Float32Array.from({ length: 100 }, (_, i) => table.column('glcm_B').data[3 * i + 1] as number),
+  );
+  for (const name of ['a.csv.gz', 'a.parquet']) t.same(await contents(name), wanted, name);
+  writeFileSync(join(folder, 'cut.csv.gz'), readFileSync(join(folder, 'a.csv.gz')).subarray(0, -50));
+  await rejectsWith(t, readTable(join(folder, 'cut.csv.gz')), 'UAM_FORMAT', /cut\.csv\.gz/);
+  await rejectsWith(t, readTable(file('no', 'bad.parquet')), 'UAM_FORMAT', /bad\.parquet/);
+  await rejectsWith(t, readTable(join(folder, 'none.parquet')), 'UAM_INPUT', /none\.parquet/);
 });
 
 t.test('what is wrong is said', async (t) => {

@@ -1,0 +1,87 @@
+// What is seen of a training: the line on the terminal, a message per epoch, the table at the end.
+import type { FitProgress } from '../train/fit_options.js';
+import type { FitReport } from '../train/uam.js';
+import { bar, clock } from './progress.js';
+import type { Session } from './session.js';
+import { bytesText, grouped, textList } from './text_table.js';
+
+const three = (value: number | undefined): string => (value === undefined ? '-' : value.toFixed(3));
+
+/** `[####......]  epoch 3/30  loss 0.812  macro-F1 0.634 (best 0.641)  1:23  4:10 left` */
+export class TrainingView {
+  #loss: number | undefined;
+  #latest: number | undefined;
+  #best: number | undefined;
+  /** Where the first step that was heard of stood, and when: a run may have begun in the middle. */
+  #begun: { done: number; at: number } | undefined;
+
+  constructor(private readonly session: Session) {}
+
+  show(progress: FitProgress): void {
+    const { phase, done, total, epoch = 0, epochs = 0, loss, macroF1 } = progress;
+    if (phase === 'prepare') return this.#line('scaling features', 0, undefined);
+    this.#begun ??= { done, at: performance.now() };
+    if (phase === 'train') this.#loss = loss;
+    if (phase === 'validate') {
+      this.#latest = macroF1;
+      if (macroF1 !== undefined && macroF1 > (this.#best ?? -1)) this.#best = macroF1;
+      const found = macroF1 === undefined ? '' : `, macro-F1 on validation ${three(macroF1)}`;
+      const fields = { epoch: epoch + 1, loss, ...(macroF1 !== undefined && { macroF1 }) };
+      this.session.log.info(`epoch ${epoch + 1}/${epochs}: loss ${three(loss)}${found}`, fields);
+    }
+    const f1 = this.#best === undefined ? '' : `  macro-F1 ${three(this.#latest)} (best ${three(this.#best)})`;
+    const left = this.#left(done, total);
+    this.#line(`epoch ${epoch + 1}/${epochs}  loss ${three(this.#loss)}${f1}`, done / Math.max(1, total), left);
+  }
+
+  /** Seconds that the run takes at most, as steps took so far. */
+  #left(done: number, total: number): number | undefined {
+    if (!this.#begun || done <= this.#begun.done) return undefined;
+    return ((performance.now() - this.#begun.at) / 1000 / (done - this.#begun.done)) * (total - done);
+  }
+
+  #line(text: string, share: number, left: number | undefined): void {
+    this.session.progress.update((seconds, width) =>
+      [bar(share), text, clock(seconds), ...(left === undefined ? [] : [`at most ${clock(left)} left`])]
+        .join('  ')
+        .slice(0, Math.max(0, width)),
+    );
+  }
+}
+
+export interface TrainingSummary {
+  out: string;
+  bytes: number;
+  seconds: number;
+  classes: readonly string[];
+  report: FitReport;
+}
+
+/** The run in a few lines. */
+export function trainingTable({ out, bytes, seconds, classes, report }: TrainingSummary): string {
+  const { history, bestEpoch, temperature, features, trainingCells, trainingPatients, validationPatients } = report;
+  const best = history[bestEpoch];
+  const patients =
+    validationPatients.length > 0 ? `${validationPatients.length} for validation` : 'none for validation: the last epoch is kept';
+  return textList([
+    ['epochs', `${history.length} (best: ${bestEpoch + 1})`],
+    ['macro-F1', best?.macroF1 === undefined ? '-' : `${three(best.macroF1)} on validation`],
+    ['temperature', three(temperature)],
+    ['features', `${grouped(features)} used`],
+    ['cells', `${grouped(trainingCells)} for training`],
+    ['patients', `${trainingPatients.length} for training, ${patients}`],
+    ['classes', classes.join(', ')],
+    ['time', clock(seconds)],
+    ['model', `${out} (${bytesText(bytes)})`],
+  ]);
+}
+
+/** The same for programs. */
+export function trainingSummary({ report, ...rest }: TrainingSummary): object {
+  const { history, bestEpoch, steps, temperature, features, trainingCells, trainingPatients, validationPatients } = report;
+  return {
+    ...rest,
+    ...{ epochs: history.length, bestEpoch: bestEpoch + 1, steps, macroF1: history[bestEpoch]?.macroF1 ?? null, temperature, features },
+    ...{ trainingCells, trainingPatients: trainingPatients.length, validationPatients: validationPatients.length },
+  };
+}

@@ -1,0 +1,36 @@
+// What a model's file says beside parameters, configuration, scaling and classes: read, and checked.
+import { UamError } from '../errors.js';
+import { historyFrom } from './learning_curves.js';
+import { type ExtractionRecipe, recipeFrom } from './recipe.js';
+import { marksFrom, type SeenMarks } from './seen.js';
+import type { EpochRecord } from './training_state.js';
+
+/** The names of the notes in the file. */
+export const NOTES = Object.freeze({
+  ...{ temperature: 'temperature', extraction: 'extraction', version: 'version', history: 'history' },
+  ...{ data: 'training-data', seen: 'training-marks' },
+});
+
+export interface ModelNotes {
+  /** What its logits are divided by. */
+  temperature: number;
+  /** The version of the package that trained it. */
+  version: string | undefined;
+  /** How features of images are extracted for it; undefined where it was trained on tables of unknown origin. */
+  extraction: ExtractionRecipe | undefined;
+  history: EpochRecord[];
+  /** Whom it has seen; undefined where the file does not tell. */
+  seen: SeenMarks | undefined;
+}
+
+/** @throws UamError `UAM_FORMAT` where they are not as this version writes them */
+export function modelNotes(notes: Readonly<Record<string, string>>, where: string): ModelNotes {
+  const temperature = Number(notes[NOTES.temperature] ?? 1);
+  if (!(temperature > 0 && Number.isFinite(temperature)))
+    throw new UamError('UAM_FORMAT', `${where}: its temperature is no number above 0`);
+  const recipe = notes[NOTES.extraction];
+  return {
+    ...{ temperature, version: notes[NOTES.version], extraction: recipe === undefined ? undefined : recipeFrom(recipe, where) },
+    ...{ history: historyFrom(notes[NOTES.history], where), seen: marksFrom(notes[NOTES.seen], where) },
+  };
+}
