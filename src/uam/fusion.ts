@@ -101,7 +101,7 @@ interface Meeting {
  *
  * and T is added to its level through `back`. All alpha and `back` are 0 at the start, so that cells and image come out unchanged.
  * Parameters: `alpha1`, `alpha2`, `alpha3` (1), `sample` (2 * channels of all levels, width), `project.`, `place.`, `cell_norm.`,
- * `point_norm.`, `to_cells.`, `asking_norm.`, `asked_norm.`, `to_points.`, `no_cell` (1, width), `back.`.
+ * `point_norm.`, `to_cells.`, `asking_norm.`, `asked_norm.`, `to_points.`, `no_cell` (1, width), `back.weight` (width, channels of the level), `back.bias`.
  *
  * @example
  * const levels = [{ name: 'res4', stride: 16, channels: 24 }];
@@ -145,8 +145,8 @@ export class CrossFusion extends Module {
     this.#askedNorm = this.child('asked_norm', new RmsNorm(width, start));
     this.#toPoints = this.child('to_points', new ListedAttention(width, heads, start));
     this.parameter('no_cell', start.normal([1, width], 1), { decay: false });
-    this.parameter('back', start.constant([width, level.channels], 0));
-    this.parameter('back_bias', start.constant([level.channels], 0));
+    this.parameter('back.weight', start.constant([width, level.channels], 0));
+    this.parameter('back.bias', start.constant([level.channels], 0));
   }
 
   /**
@@ -172,7 +172,7 @@ export class CrossFusion extends Module {
       },
       features: () => {
         met ??= this.#toldPoints(this.#pointsOf(features, level), undefined, noCells(features, level));
-        const change = reshape(add(matmul(met, this.get('back')), this.get('back_bias')), level.tensor.shape);
+        const change = reshape(add(matmul(met, this.get('back.weight')), this.get('back.bias')), level.tensor.shape);
         return withLevel(features, this.#meetingLevel, add(level.tensor, change));
       },
     };

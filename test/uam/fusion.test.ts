@@ -52,7 +52,7 @@ t.test('parameters are as many as counted', async (t) => {
       .map(([name], i) => [name, cross().decays()[i]]),
   );
   t.same(
-    ['alpha1', 'no_cell', 'back', 'sample', 'to_cells.q_proj'].map((name) => decays.get(name)),
+    ['alpha1', 'no_cell', 'back.weight', 'sample', 'to_cells.q_proj'].map((name) => decays.get(name)),
     [false, false, true, true, true],
   );
 });
@@ -88,7 +88,7 @@ t.test('each gate opens its own way', async (t) => {
   t.same(changed(['alpha1']), { rows: inside, maps: [false, false] }, 'a cell outside of the image sees nothing of it');
   t.same(changed(['alpha2']), { rows: inside, maps: [false, false] });
   t.same(changed(['alpha3']), { rows: inside.map(() => false), maps: [false, false] }, 'the way back is still closed');
-  t.same(changed(['alpha3', 'back']), { rows: inside.map(() => false), maps: [false, true] });
+  t.same(changed(['alpha3', 'back.weight']), { rows: inside.map(() => false), maps: [false, true] });
 });
 
 t.test('cells of one tile change nothing in another', async (t) => {
