@@ -1,7 +1,7 @@
 import { mismatch, UamError } from '../errors.js';
 import { Conv2d } from '../nn/conv.js';
 import type { Initializer } from '../nn/initializer.js';
-import { Linear } from '../nn/linear.js';
+import { Linear, project } from '../nn/linear.js';
 import { Module } from '../nn/module.js';
 import { LayerNorm } from '../nn/norm.js';
 import { add, mul } from '../ops/binary.js';
@@ -84,7 +84,6 @@ class ConvNextBlock extends Module {
   readonly #depthwise: Conv2d;
   readonly #norm: LayerNorm;
   readonly #expand: Linear;
-  readonly #reduce: Linear;
 
   constructor(channels: number, start: Initializer) {
     super();
@@ -92,13 +91,16 @@ class ConvNextBlock extends Module {
     this.#depthwise = this.child('depthwise', new Conv2d(depthwise, start));
     this.#norm = this.child('norm', new LayerNorm(channels, start));
     this.#expand = this.child('expand', new Linear(channels, EXPANSION * channels, start));
-    this.#reduce = this.child('reduce', new Linear(EXPANSION * channels, channels, start));
+    this.parameter('reduce.weight', start.matrix([EXPANSION * channels, channels]));
+    this.parameter('reduce.bias', start.constant([channels], 0));
     this.parameter('scale', start.constant([channels], FIRST_SCALE));
   }
 
   forward(x: Tensor): Tensor {
     const inner = geluErf(this.#expand.forward(this.#norm.forward(this.#depthwise.forward(x))));
-    return add(x, mul(this.#reduce.forward(inner), this.get('scale')));
+    // The scale goes into the matrix: nothing passes over the image for its sake.
+    const scaled = (name: string) => mul(this.get(name), this.get('scale'));
+    return add(x, project(inner, scaled('reduce.weight'), { bias: scaled('reduce.bias') }));
   }
 }
 
