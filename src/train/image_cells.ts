@@ -51,7 +51,8 @@ export async function scaledImage(
   { image, mpp }: Pick<ImageInput, 'image' | 'mpp'>,
   { signal, otherwise }: Call,
 ): Promise<{ image: ScaledImage; warnings: readonly ImageWarning[] }> {
-  const read = typeof image === 'string' ? await readImage(image, signal ? { signal } : {}) : { ...image, warnings: [] };
+  const options = { ...(signal && { signal }), ...(mpp !== undefined && { mpp }) }; // what is given, readImage need not doubt
+  const read = typeof image === 'string' ? await readImage(image, options) : { ...image, warnings: [] };
   const { warnings, ...raster } = read;
   const wanted = mpp ?? raster.mpp ?? otherwise;
   const name = raster.name ?? (typeof image === 'string' ? image : 'the image');
