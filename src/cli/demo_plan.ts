@@ -20,7 +20,7 @@ export interface DemoPlan {
 }
 
 export const DEMO_PLAN: DemoPlan = Object.freeze({
-  tiles: Object.freeze({ train: 10, validation: 2, test: 5 }),
+  tiles: Object.freeze({ train: 8, validation: 2, test: 4 }),
   side: 256,
   shownSide: 448,
   model: Object.freeze({ width: 64, depth: 2, heads: 4, state: 16, ffn: 192, tokens: 'cell' }),

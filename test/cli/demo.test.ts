@@ -205,6 +205,6 @@ t.test('as it comes: good at tiles that it has not seen', async (t) => {
   const { accuracy, measures, unseen, seconds } = JSON.parse(said.stdout);
   t.comment(`${seconds} s, accuracy ${accuracy.value}`);
   t.ok(accuracy.value > 0.9 && measures.macroF1 > 0.9, `accuracy ${accuracy.value}, macro F1 ${measures.macroF1}`);
-  t.ok(unseen.nuclei > 3000);
-  t.match(said.stderr, /17 tiles drawn[\s\S]*a UAM trained in \d+ epochs[\s\S]*real is ready/);
+  t.ok(unseen.nuclei > 2000);
+  t.match(said.stderr, /14 tiles drawn[\s\S]*a UAM trained in \d+ epochs[\s\S]*real is ready/);
 });
