@@ -43,7 +43,7 @@ export async function makeTiles(planned: readonly PlannedTile[], folder: ResultF
     onTile(i + 1, tile.classes.length);
   }
   await folder.writeText('manifest.csv', manifest(planned, mpp));
-  const all = CellDataset.from(samples, { classes, extraction: DEFAULT_RECIPE });
+  const all = CellDataset.from(samples, { classes, extraction: { ...DEFAULT_RECIPE, mpp } });
   return {
     learning: all.select(({ split }) => split !== 'test'),
     unseen: all.select(({ split }) => split === 'test'),

@@ -28,6 +28,7 @@ export interface TrainFlags extends CommonFlags, DatasetFlags {
   channels?: string;
   ring?: string;
   stains?: string;
+  modelMpp?: string;
   checkpoint?: string;
   checkpointEvery?: string;
   resume?: boolean;
@@ -81,6 +82,11 @@ export function addTrainFlags(command: Command): void {
     .option('--channels <list>', 'of grey, r, g, b, haematoxylin (h), eosin (e), with commas between (default: grey,h,e)')
     .option('--ring <um>', 'width of the ring about each nucleus, for ring features (default: 2)')
     .option('--stains <method>', 'stain matrix for haematoxylin and eosin: ruifrok or macenko (default: ruifrok)')
+    .option(
+      '--model-mpp <um>',
+      'micrometres per pixel at which features are measured, here and by the model ever after: images of another pixel size are resampled ' +
+        'to it (default: that of the first image); own: the pixels as they are',
+    )
     .option(
       '--checkpoint <file>',
       'where the run is kept while it goes on; stays there afterwards (default: <out>.checkpoint, removed at the end)',
@@ -139,17 +145,22 @@ export function fitFlags(flags: TrainFlags): FitOptions {
 
 /** How features are extracted from images. */
 export function recipeFlags(flags: TrainFlags): ExtractionRecipe {
-  const given = (['features', 'channels', 'ring', 'stains'] as const).find((name) => flags[name] !== undefined);
+  const given = (['features', 'channels', 'ring', 'stains', 'modelMpp'] as const).find((name) => flags[name] !== undefined);
   if (flags.table !== undefined && given)
-    throw new UamError('UAM_ARGUMENT', `--${given} is for --manifest: a table has its features already`);
+    throw new UamError(
+      'UAM_ARGUMENT',
+      `--${given === 'modelMpp' ? 'model-mpp' : given} is for --manifest: a table has its features already`,
+    );
   const ringWidth = numberFlag('ring', flags.ring, 'above 0');
   const stains = wordFlag('stains', flags.stains, ['ruifrok', 'macenko'] as const);
+  const mpp = flags.modelMpp?.trim() === 'own' ? 'own' : numberFlag('model-mpp', flags.modelMpp, 'above 0');
   return {
     ...DEFAULT_RECIPE,
     ...(flags.features !== undefined && { features: chosenFeatures(flags.features) }),
     ...(flags.channels !== undefined && { channels: chosenChannels(flags.channels) }),
     ...(ringWidth !== undefined && { ringWidth }),
     ...(stains && { stains }),
+    ...(mpp !== undefined && { mpp }),
   };
 }
 

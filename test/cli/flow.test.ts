@@ -187,16 +187,36 @@ t.test('predict: several images', async (t) => {
   t.match(text('some_calls.csv'), /\ntest1\.png,/);
 });
 
+t.test('images of another magnification are measured at the pixel size of the model', async (t) => {
+  const fine = await writeDemoFiles(folder, 'fine', { tiles: 2, first: 60, side: 192, mpp: 0.25 });
+  const args = ['predict', '--image', fine, '--model', model];
+  const { code, stderr } = uam([...args, '--out', file('fine_calls.csv'), '--out', file('fine_calls')]);
+  t.equal(code, 0, stderr);
+  t.equal(stderr.match(/uam: image at 0\.25 um\/px measured at the model's 0\.5\n/g)?.length, 1, 'said once');
+  t.notMatch(uam(['predict', '--image', testCsv, '--model', model, '--out', file('same.csv')]).stderr, /measured at/);
+  const { features } = JSON.parse(readFileSync(file('fine_calls/fine0.geojson'), 'utf8'));
+  const xs: number[] = features.flatMap((f: { geometry: { coordinates: number[][][] } }) => f.geometry.coordinates[0]?.map(([x]) => x));
+  t.ok(Math.max(...xs) > 120, 'outlines are those of the image');
+  const quick = ['--size', 'S', '--epochs', '1', '--features', 'firstorder', '--channels', 'grey', '--validation', testCsv];
+  const coarse = uam(['train', '--manifest', fine, '--out', file('coarse.safetensors'), '--model-mpp', '1', ...quick]);
+  t.equal(coarse.code, 0, coarse.stderr);
+  t.match(coarse.stderr, /features are measured at 1 um per pixel/);
+  t.match(uam(['info', file('coarse.safetensors')]).stdout, /pixel size +1 um\n/);
+  const bad = ['train', '--manifest', fine, '--out', file('bad.safetensors'), '--model-mpp', 'x'];
+  t.match(uam(bad), { code: 2, stderr: /--model-mpp must be a number above 0, received 'x'/ });
+  t.match(uam(['train', '--table', fine, '--out', file('bad.safetensors'), '--model-mpp', '1']).stderr, /--model-mpp is for --manifest/);
+});
+
 t.test('info', async (t) => {
   const { code, stdout } = uam(['info', model]);
   t.equal(code, 0);
   t.match(
     stdout,
-    /^model +.*model\.safetensors\narchitecture +amamba, width 64, 4 layers[\s\S]*classes +tumour, lymphocyte, stromal\n[\s\S]*trained on +4 patients for training, 1 for validation; 2 epochs/,
+    /^model +.*model\.safetensors\narchitecture +amamba, width 64, 4 layers[\s\S]*classes +tumour, lymphocyte, stromal\n[\s\S]*pixel size +0\.5 um\n[\s\S]*trained on +4 patients for training, 1 for validation; 2 epochs/,
   );
   const info = JSON.parse(uam(['info', model, '--json']).stdout);
   t.match(info, {
-    extraction: { channels: ['grey'] },
+    extraction: { channels: ['grey'], mpp: 0.5 },
     version: /\d/,
     sha256: /^[0-9a-f]{64}$/,
     training: { patients: { training: 4, validation: 1 } },
