@@ -2,7 +2,7 @@
 
 import type { CellDataset } from '../../src/train/dataset.js';
 import { softmaxAt } from '../../src/train/temperature.js';
-import type { TestedPoints } from '../../src/train/tested_points.js';
+import { argmaxRow, type TestedPoints } from '../../src/train/tested_points.js';
 import type { Contestant } from './contestants.js';
 import { foldsOf, placesOf, pointsOf } from './folds.js';
 import { type Budget, chosenTrial, FIRST_SEED, type Job, seedsOf } from './jobs.js';
@@ -18,6 +18,8 @@ export interface Answers {
   uncalibrated: TestedPoints[];
   /** The mean of the runs' calibrated probabilities; absent where there is one run. */
   ensemble: TestedPoints | undefined;
+  /** Accuracy in each fold, mean over the runs. */
+  folds: number[];
   parameters: number | undefined;
   shape: string | undefined;
   /** Mean processor time of a training. */
@@ -95,6 +97,16 @@ function testedPoints(dataset: CellDataset, places: readonly Int32Array[]): Omit
   return { classes: dataset.classes, truth: known, patients };
 }
 
+/** Mean over the runs of the share of a fold's points that are called right. */
+function accuracyIn(places: Int32Array, runs: readonly TestedPoints[]): number {
+  return mean(
+    runs.map(({ classes, truth, probabilities }) => {
+      const right = places.filter((place) => argmaxRow(probabilities, classes.length, place) === truth[place]);
+      return right.length / places.length;
+    }),
+  );
+}
+
 /** The answers of every contestant that has been through all tested folds. */
 export function assemble(study: Study, budget: Budget, dataset: CellDataset, results: FoldResults): Answers[] {
   const tests = foldsOf(dataset, budget.folds).slice(0, budget.tested);
@@ -110,6 +122,7 @@ export function assemble(study: Study, budget: Budget, dataset: CellDataset, res
     return [
       {
         ...{ contestant, runs, parameters: first.parameters, shape: first.shape, features: first.features },
+        folds: places.map((list) => accuracyIn(list, runs)),
         uncalibrated: bySeed.map((own) => pooled(points, places, own, false)),
         ensemble: runs.length > 1 ? ensembleOf(runs) : undefined,
         seconds: mean(all.flat().map(({ seconds }) => seconds)),

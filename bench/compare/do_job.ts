@@ -10,6 +10,7 @@ import { findSklearn, sklearnJob } from './sklearn_job.js';
 import { type Result, Store } from './store.js';
 import { STUDIES, type Study, studyNamed } from './studies.js';
 import { type Places, TASKS } from './tasks.js';
+import { trialOf } from './trials.js';
 
 export interface Setup {
   places: Places;
@@ -18,10 +19,10 @@ export interface Setup {
 }
 
 /** All that the result of a contestant depends on, beside what the job's name says. */
-export function settingOf(study: Study, contestant: Contestant, folds: number): string {
-  const { title: _title, contestants: _others, ...own } = study;
+export function settingOf(study: Study, contestant: Contestant, folds: number, trial: number): string {
+  const { title: _title, contestants: _others, standard, ...own } = study;
   const { name: _name, ...model } = contestant;
-  return JSON.stringify([own, model, folds, TASKS.find(({ name }) => name === study.task)?.key]);
+  return JSON.stringify([own, model, trialOf(contestant.kind, trial, standard), folds, TASKS.find(({ name }) => name === study.task)?.key]);
 }
 
 export const contestantOf = (study: Study, name: string): Contestant =>
@@ -76,7 +77,7 @@ export class JobRunner {
   async run(job: Job): Promise<Outcome & { failed?: string; seconds: number }> {
     const study = studyNamed(job.study, STUDIES);
     const contestant = contestantOf(study, job.contestant);
-    const setting = settingOf(study, contestant, this.setup.folds);
+    const setting = settingOf(study, contestant, this.setup.folds, job.trial);
     const started = performance.now();
     let result: Omit<Result, 'setting'>;
     try {

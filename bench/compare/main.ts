@@ -23,6 +23,7 @@ npm run compare -- puma [options]       trains on all of brca_m2c and predicts t
   --quick         2 trials and 1 seed on the first of the folds
   --trials n      random trials per contestant and fold, default 30
   --folds n       default 5
+  --tested n      of them, from the first on, default all
   --seeds n       default 3
   --workers n     processes, one thread each, default 2
   --minutes n     starts no training after so many minutes
@@ -47,6 +48,7 @@ const read = () =>
       quick: { type: 'boolean', default: false },
       trials: { type: 'string' },
       folds: { type: 'string', default: '5' },
+      tested: { type: 'string' },
       seeds: { type: 'string' },
       workers: { type: 'string', default: '2' },
       minutes: { type: 'string' },
@@ -59,12 +61,12 @@ const read = () =>
 
 type Values = ReturnType<typeof read>['values'];
 
-function budgetOf({ quick, trials, folds, seeds }: Values): Budget {
+function budgetOf({ quick, trials, folds, tested, seeds }: Values): Budget {
   const parts = number('folds', folds, 2);
   return {
     trials: number('trials', trials ?? (quick ? '2' : '30'), 1),
     folds: parts,
-    tested: quick ? 1 : parts,
+    tested: Math.min(parts, number('tested', tested ?? (quick ? '1' : folds), 1)),
     seeds: number('seeds', seeds ?? (quick ? '1' : '3'), 1),
   };
 }
@@ -109,7 +111,7 @@ async function run(values: Values, places: Places, onlyPlan: boolean): Promise<v
       until: minutes === undefined ? undefined : Date.now() + 60_000 * minutes,
       outcome: async (job) => {
         const study = studyNamed(job.study);
-        const found = await store.read(job, settingOf(study, contestantOf(study, job.contestant), budget.folds));
+        const found = await store.read(job, settingOf(study, contestantOf(study, job.contestant), budget.folds, job.trial));
         return found && { macroF1: found.macroF1 };
       },
     });

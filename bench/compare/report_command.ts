@@ -26,7 +26,9 @@ async function summaryOf(study: Study, places: Places, resamples: number, log: L
   if (!task || !existsSync(file)) return undefined;
   const budget = JSON.parse(await readFile(file, 'utf8')) as Budget;
   const store = new Store(places.store);
-  const results = await resultsOf(study, budget, (job, contestant) => store.read(job, settingOf(study, contestant, budget.folds)));
+  const results = await resultsOf(study, budget, (job, contestant) =>
+    store.read(job, settingOf(study, contestant, budget.folds, job.trial)),
+  );
   const dataset = await task.make(places, log);
   return summarise(study, budget, assemble(study, budget, dataset, results), { positive: task.positive, resamples, log });
 }

@@ -58,6 +58,14 @@ function detailTable(summary: Summary): string {
   return table(head, rows);
 }
 
+function foldTable({ rows, budget }: Summary): string {
+  const head = ['accuracy in each fold', ...Array.from({ length: budget.tested }, (_, fold) => `fold ${fold}`)];
+  return table(
+    head,
+    rows.map(({ name, folds }) => [name, ...folds.map(three)]),
+  );
+}
+
 function classTable(summary: Summary): string {
   const head = ['F1 of each class', ...summary.rows.map(({ name }) => name)];
   return table(
@@ -105,6 +113,7 @@ export function studyText(summary: Summary): string {
     scoreTable(summary),
     detailTable(summary),
     summary.classes.length > 4 ? classTable(summary) : undefined,
+    summary.budget.tested > 1 ? foldTable(summary) : undefined,
     summary.differences.length > 0 ? `Paired differences, mean over the seeds:` : undefined,
     summary.differences.length > 0 ? differenceTable(summary, 'scores') : undefined,
     compared ? 'The seeds\u2019 probabilities averaged:' : undefined,

@@ -27,6 +27,7 @@ const STANDARD: NetworkTrial = Object.freeze({
   ...{ rate: 1, weightDecay: 0.05, dropout: 0.1, dropPath: 0.1, noise: 0.05, hide: 0.05, labelSmoothing: 0.05 },
 });
 
+const S: BackboneOptions = Object.freeze({ size: 'S' });
 const SMALL: BackboneOptions = Object.freeze({ size: 'S', width: 32, depth: 2, heads: 4, state: 16, ffn: 96, expertFfn: 48 });
 
 const EVERYONE = Object.freeze([...UAM_MODELS, ...NETWORKS, RELEASED]);
@@ -35,13 +36,13 @@ const ALONE = Object.freeze([...UAM_MODELS, ...WITHOUT_SEQUENCES, RELEASED]);
 /** Tiles of cells, as the package learns from them. */
 const TILES: Pick<Study, 'task' | 'tokens' | 'size' | 'fit' | 'standard'> = {
   ...{ task: 'brca_m2c', tokens: { kind: 'cell' }, size: SMALL, standard: STANDARD },
-  fit: { learningRate: 2e-3, epochs: 20, patience: 6 },
+  fit: { learningRate: 2e-3, epochs: 8, batch: 2 },
 };
 
 /** Cells one by one: a token per feature costs as many times as much as a token per cell, so there are fewer of both. */
 const CELLS: Pick<Study, 'task' | 'size' | 'fit' | 'standard'> = {
   ...{ task: 'brca_m2c', size: SMALL, standard: STANDARD },
-  fit: { learningRate: 2e-3, epochs: 10, patience: 4, batch: 64 },
+  fit: { learningRate: 2e-3, epochs: 8, batch: 32 },
 };
 
 export const STUDIES: readonly Study[] = Object.freeze([
@@ -52,22 +53,24 @@ export const STUDIES: readonly Study[] = Object.freeze([
     standard: STANDARD,
     contestants: [...ALONE, ...PEERS],
   },
+  { name: 'brca_cell_s', title: 'brca_m2c, cell tokens, size S', ...TILES, size: S, contestants: [...UAM_MODELS, ...NETWORKS] },
   { name: 'brca_ablation', title: 'brca_m2c, cell tokens: one thing changed', ...TILES, contestants: [...UAM_MODELS, ...ABLATIONS] },
   {
     ...{ name: 'brca_vector', title: 'brca_m2c, vector tokens: each cell alone', ...CELLS, tokens: { kind: 'vector' } },
+    fit: { learningRate: 2e-3, epochs: 8, batch: 256 },
     contestants: [...UAM_MODELS, ...NETWORKS],
   },
   {
-    ...{ name: 'brca_feature', title: 'brca_m2c, feature tokens', ...CELLS, tokens: { kind: 'feature' }, features: 24, points: 1500 },
+    ...{ name: 'brca_feature', title: 'brca_m2c, feature tokens', ...CELLS, tokens: { kind: 'feature' }, features: 24, points: 1000 },
     contestants: [...ALONE, ...PEERS],
   },
   {
-    ...{ name: 'brca_chunk', title: 'brca_m2c, chunks of features', ...CELLS, tokens: { kind: 'chunk' }, points: 1500 },
+    ...{ name: 'brca_chunk', title: 'brca_m2c, chunks of features', ...CELLS, tokens: { kind: 'chunk' }, points: 1000 },
     contestants: [...ALONE, ...PEERS],
   },
   {
     ...{ name: 'puma_shapes_cell', title: 'puma_shapes, cell tokens', ...TILES, task: 'puma_shapes' },
-    fit: { learningRate: 2e-3, epochs: 6, patience: 6 },
+    fit: { learningRate: 2e-3, epochs: 5, batch: 2 },
     contestants: [...EVERYONE, ...PEERS],
   },
 ] satisfies Study[]);

@@ -15,6 +15,8 @@ export interface Row {
   shape?: string | undefined;
   seconds: number;
   seeds: number;
+  /** Accuracy in each fold, mean over the seeds. */
+  folds: number[];
   /** Mean over the seeds, with intervals over patients. */
   scores: Record<string, Interval>;
   /** Greatest less least over the seeds. */
@@ -84,7 +86,14 @@ export function summarise(
     };
     const { contestant, parameters, shape, seconds } = own;
     return {
-      ...{ name: contestant.name, uam: contestant.kind === 'network' && contestant.uam === true, parameters, shape, seconds },
+      ...{
+        name: contestant.name,
+        uam: contestant.kind === 'network' && contestant.uam === true,
+        parameters,
+        shape,
+        seconds,
+        folds: own.folds,
+      },
       ...{ seeds: own.runs.length, scores: intervals(runs), ece: meanEce(own.runs), eceBefore: meanEce(own.uncalibrated) },
       spread: Object.fromEntries(comparedScores(positive).map((name) => [name, spread(name)])),
       ...(own.ensemble ? { ensemble: intervals(ensemble), ensembleEce: meanEce([own.ensemble]) } : {}),

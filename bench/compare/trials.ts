@@ -47,13 +47,13 @@ export function networkTrial(trial: number, standard: NetworkTrial): NetworkTria
   if (trial === 0) return standard;
   const draw = new Draw(trial, 1);
   return {
-    rate: draw.times(0.4, 2.5),
-    weightDecay: draw.times(0.01, 0.5),
-    dropout: draw.between(0, 0.4),
-    dropPath: draw.between(0, 0.3),
-    noise: draw.between(0, 0.4),
-    hide: draw.between(0, 0.4),
-    labelSmoothing: draw.between(0, 0.15),
+    rate: draw.times(0.5, 2),
+    weightDecay: draw.times(0.01, 0.3),
+    dropout: draw.between(0, 0.3),
+    dropPath: draw.between(0, 0.2),
+    noise: draw.between(0, 0.15),
+    hide: draw.between(0, 0.15),
+    labelSmoothing: draw.between(0, 0.1),
   };
 }
 
@@ -70,4 +70,14 @@ export function treesTrial(trial: number): TreesTrial {
     min_samples_leaf: Math.round(draw.times(10, 200)),
     l2_regularization: draw.times(1e-3, 30),
   };
+}
+
+/** What trial `trial` of a contestant sets. */
+export function trialOf(
+  kind: 'network' | 'logistic' | 'trees',
+  trial: number,
+  standard: NetworkTrial,
+): NetworkTrial | LogisticTrial | TreesTrial {
+  if (kind === 'network') return networkTrial(trial, standard);
+  return kind === 'logistic' ? logisticTrial(trial) : treesTrial(trial);
 }

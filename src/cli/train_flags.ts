@@ -59,7 +59,7 @@ export function addTrainFlags(command: Command): void {
       'the share of the patients to keep for validation, 0 to 1, or a second manifest (with --table: table) ' +
         '(default: the lines whose split is validation, or where there are none 0.2)',
     )
-    .option('--size <size>', `how large the model is: ${Object.keys(SIZES).join(', ')} (default: B)`)
+    .option('--size <size>', `how large the model is: ${Object.keys(SIZES).join(', ')} (default: S, for dozens of images)`)
     .option(
       '--architecture <name>',
       `amamba and amamba-moe are UAM, the others are for comparison: ${ARCHITECTURES.join(', ')} (default: amamba)`,
@@ -71,8 +71,8 @@ export function addTrainFlags(command: Command): void {
     )
     .option('--epochs <n>', 'passes over the training cells at most (default: 30)')
     .option('--patience <n>', 'epochs without a better validation before the run ends (default: 8)')
-    .option('--batch <n>', 'tiles per step with cell tokens (default: 8), cells per step otherwise (default: 1024)')
-    .option('--lr <rate>', 'the highest learning rate (default: by size, 0.001 for S, 0.0005 for B, 0.0003 for L)')
+    .option('--batch <n>', 'tiles per step with cell tokens (default: 2), cells per step otherwise (default: 1024)')
+    .option('--lr <rate>', 'the highest learning rate (default: 0.001 for S, 0.0005 for B, 0.0003 for L; twice that with cell tokens)')
     .option('--seed <n>', 'of everything random; the same seed, data and flags give the same model (default: 1)')
     .option(
       '--balance <how>',

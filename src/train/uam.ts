@@ -5,7 +5,7 @@ import { packageVersion } from '../native/load.js';
 import type { FeatureTable } from '../radiomics/table.js';
 import type { FeatureColumns } from '../tokens/scaling.js';
 import { type TokeniserKind, type TokensConfig, tokensConfig } from '../tokens/tokens_config.js';
-import { type BackboneOptions, backboneConfig } from '../uam/config.js';
+import { type BackboneOptions, backboneConfig, type Size } from '../uam/config.js';
 import { type CellDataset, positionsOf } from './dataset.js';
 import { fingerprintOf, listHash } from './fingerprint.js';
 import type { FitOutcome } from './fit_loop.js';
@@ -25,7 +25,12 @@ import { scalingOf } from './training_scaling.js';
 import type { EpochRecord } from './training_state.js';
 import { byCell, windowSize } from './windows.js';
 
-export interface UamOptions extends BackboneOptions {
+export interface UamOptions extends Omit<BackboneOptions, 'size'> {
+  /**
+   * Takes width, depth, heads, state and the inner widths from `SIZES`. Default `'S'`, which is what docs/results.md has measured on
+   * dozens of images; the specification's B is for more.
+   */
+  size?: Size;
   /** How cells become tokens: `'feature'`, `'cell'` (default), `'chunk'`, `'vector'`, or more settings. */
   tokens?: TokeniserKind | Partial<TokensConfig>;
   /** Of the values to start from, and of everything random in training. Default 1. */
@@ -68,6 +73,8 @@ interface Trained {
   notes: ModelNotes;
 }
 
+const DEFAULT_SIZE: Size = 'S';
+
 /** Numbers of parameters times tokens that take some 20 ms: what is less is done at once, not on another thread. */
 const SMALL = 5e7;
 
@@ -101,7 +108,8 @@ export class UAM {
    * const model = UAM.create({ size: 'S', architecture: 'amamba-moe', tokens: 'cell' });
    */
   static create(options: UamOptions = {}): UAM {
-    const { tokens, seed = 1, ...backbone } = options;
+    const { tokens, seed = 1, size = DEFAULT_SIZE, ...given } = options;
+    const backbone = { size, ...given };
     if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
       throw new UamError('UAM_ARGUMENT', `UAM: seed must be an integer from 0 to 4294967295, received ${String(seed)}`);
     }
@@ -195,7 +203,8 @@ export class UAM {
    *   `UAM_IO`, `UAM_ABORTED`
    */
   async fit(dataset: CellDataset, options: FitOptions = {}): Promise<FitReport> {
-    const { tokens: kind, seed = 1, ...backbone } = this.options;
+    const { tokens: kind, seed = 1, size = DEFAULT_SIZE, ...given } = this.options;
+    const backbone = { size, ...given };
     const tokens = tokensConfig(tokensOf(kind));
     const places = tokens.kind === 'cell';
     const settings = fitSettings(options, backboneConfig(backbone).width, places, seed);

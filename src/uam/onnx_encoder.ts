@@ -1,4 +1,5 @@
 // An encoder from an ONNX file, run by onnxruntime-node where the user has installed that. Its weights stay as they are.
+import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { mismatch, UamError } from '../errors.js';
@@ -117,7 +118,7 @@ export class OnnxEncoder {
     runtime: OnnxRuntime,
     session: OnnxSession,
     description: OnnxDescription,
-    /** SHA-256 of the graph and its weights: what a joint model remembers of its encoder. */
+    /** SHA-256 of the graph, its weights and the settings of its description: what a joint model remembers of its encoder. */
     readonly modelHash: string,
   ) {
     this.#runtime = runtime;
@@ -134,8 +135,10 @@ export class OnnxEncoder {
   static async open(path: string, { runtime, signal }: OnnxEncoderOptions = {}): Promise<OnnxEncoder> {
     const description = await readDescription(path);
     const found = runtime ?? (await importRuntime());
-    const hash = await fileHash(description.files, signal);
-    const { model, input, levels } = description;
+    const { model, files, input, levels, height, width, scale } = description;
+    // What the image goes through before the graph makes another encoder, too.
+    const settings = JSON.stringify([await fileHash(files, signal), height, width, scale, levels]);
+    const hash = createHash('sha256').update(settings).digest('hex');
     let session: OnnxSession;
     try {
       const threads = { intraOpNumThreads: runtimeInfo().threads, interOpNumThreads: 1, executionMode: 'sequential' };

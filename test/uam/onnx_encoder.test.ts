@@ -9,7 +9,6 @@ import { jointConfig } from '../../src/heads/joint_config.js';
 import { JointModel } from '../../src/heads/joint_model.js';
 import { noGrad } from '../../src/index.js';
 import { packageRoot } from '../../src/native/load.js';
-import { fileHash } from '../../src/uam/image_hash.js';
 import { OnnxEncoder, type OnnxRuntime } from '../../src/uam/onnx_encoder.js';
 import { rejectsWith } from '../support/expect.js';
 import { noiseImage } from '../support/images.js';
@@ -60,20 +59,28 @@ const description = () => ({
   ...{ format: 'uam-onnx-encoder-1', model: 'backbone.onnx', input: 'image', height: SIZE, width: SIZE, mean, std },
   levels: strides.map((stride, i) => ({ name: `res${i + 2}`, output: `res${i + 2}`, stride, channels: channels[i] as number })),
 });
+let described = 0;
 function describe(change: object = {}): string {
-  const path = join(folder, 'encoder.json');
+  const path = join(folder, `encoder_${described++}.json`);
   writeFileSync(path, JSON.stringify({ ...description(), ...change }));
   return path;
 }
 
 t.test('a graph with the names and strides of a BiomedParse backbone', { skip }, async (t) => {
-  const graph = await writeGraph('backbone.onnx');
+  await writeGraph('backbone.onnx');
   const encoder = await OnnxEncoder.open(describe(), { runtime });
   t.same(
     encoder.levels,
     strides.map((stride, i) => ({ name: `res${i + 2}`, stride, channels: channels[i] })),
   );
-  t.equal(encoder.modelHash, await fileHash([graph]));
+  t.match(encoder.modelHash, /^[0-9a-f]{64}$/);
+  const twins = await Promise.all([{}, { mean: [0, 0, 0] }].map((change) => OnnxEncoder.open(describe(change), { runtime })));
+  t.same(
+    twins.map(({ modelHash }) => modelHash === encoder.modelHash),
+    [true, false],
+    'another scaling is another encoder',
+  );
+  await Promise.all(twins.map((twin) => twin.close()));
   const image = noiseImage(SIZE, SIZE, 4);
   const { levels, ...rest } = await encoder.encode(image);
   t.same(rest, { height: SIZE, width: SIZE, mpp: 0.5, origin: Float64Array.of(0, 0), modelHash: encoder.modelHash });
@@ -171,6 +178,7 @@ t.test('graphs and descriptions that do not fit', { skip }, async (t) => {
 });
 
 t.test('descriptions that are not sound, without any runtime', async (t) => {
+  writeFileSync(join(folder, 'backbone.onnx'), 'stands for a graph');
   const fake = { InferenceSession: {}, Tensor: Object } as unknown as OnnxRuntime;
   const cases: [object, 'UAM_FORMAT' | 'UAM_INPUT', RegExp][] = [
     [{ format: 'x' }, 'UAM_FORMAT', /uam-onnx-encoder-1/],
@@ -181,12 +189,12 @@ t.test('descriptions that are not sound, without any runtime', async (t) => {
     [{ model: '/model.onnx' }, 'UAM_FORMAT', /beside this one/],
     [{ levels: [] }, 'UAM_FORMAT', /levels/],
     [{ model: 'absent.onnx' }, 'UAM_INPUT', /absent\.onnx/],
-    [{ model: 'encoder.json', weights: [{ file: 'absent.data' }] }, 'UAM_INPUT', /absent\.data/],
+    [{ model: 'backbone.onnx', weights: [{ file: 'absent.data' }] }, 'UAM_INPUT', /absent\.data/],
   ];
   for (const [change, code, message] of cases) await rejectsWith(t, OnnxEncoder.open(describe(change), { runtime: fake }), code, message);
 });
 
 const besides = existsSync(join(packageRoot(), 'node_modules', 'onnxruntime-node'));
 t.test('without the runtime, the error says how to get it', { skip: besides && 'it is installed beside this package' }, async (t) => {
-  await rejectsWith(t, OnnxEncoder.open(describe({ model: 'encoder.json' })), 'UAM_ADDON', /npm install onnxruntime-node/);
+  await rejectsWith(t, OnnxEncoder.open(describe({ model: 'backbone.onnx' })), 'UAM_ADDON', /npm install onnxruntime-node/);
 });
