@@ -20,9 +20,15 @@ export interface Setup {
 
 /** All that the result of a contestant depends on, beside what the job's name says. */
 export function settingOf(study: Study, contestant: Contestant, folds: number, trial: number): string {
-  const { title: _title, contestants: _others, standard, ...own } = study;
+  const { title: _title, contestants: _others, standard, logistic, ...own } = study;
   const { name: _name, ...model } = contestant;
-  return JSON.stringify([own, model, trialOf(contestant.kind, trial, standard), folds, TASKS.find(({ name }) => name === study.task)?.key]);
+  return JSON.stringify([
+    own,
+    model,
+    trialOf(contestant.kind, trial, { standard, logistic }),
+    folds,
+    TASKS.find(({ name }) => name === study.task)?.key,
+  ]);
 }
 
 export const contestantOf = (study: Study, name: string): Contestant =>
@@ -70,7 +76,7 @@ export class JobRunner {
       this.#python = found.python;
     }
     const folder = `${this.setup.places.store}/arrays/${study.name}-${job.fold}-of-${this.setup.folds}`;
-    return sklearnJob(contestant.kind, this.#python, data, folder, job);
+    return sklearnJob(contestant.kind, this.#python, data, folder, { params: trialOf(contestant.kind, job.trial, study), seed: job.seed });
   }
 
   /** Does a job and stores what came of it; a training that fails is a result too. */

@@ -11,7 +11,6 @@ import { highestOf } from '../../src/train/run_model.js';
 import { fitTemperature } from '../../src/train/temperature.js';
 import type { FoldData, PartName } from './fold_data.js';
 import { encodeNumbers, type Result } from './store.js';
-import { logisticTrial, treesTrial } from './trials.js';
 
 interface Answer {
   unavailable?: string;
@@ -102,13 +101,12 @@ export async function sklearnJob(
   python: string,
   data: FoldData,
   folder: string,
-  { trial, seed }: { trial: number; seed: number },
+  { params, seed }: { params: object; seed: number },
 ): Promise<Omit<Result, 'setting'>> {
   await arrays(folder, data);
   const out = await mkdtemp(join(tmpdir(), 'uam-sklearn-'));
   const { features } = data;
   const classes = data.classes.length;
-  const params = kind === 'logistic' ? logisticTrial(trial) : treesTrial(trial);
   try {
     const answer = await call(python, { folder, features, classes, model: kind, params, rounds: ROUNDS, seed, out });
     if (answer.seconds === undefined) throw new Error(answer.unavailable ?? 'no answer');

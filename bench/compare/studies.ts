@@ -4,9 +4,9 @@ import type { TokensConfig } from '../../src/tokens/tokens_config.js';
 import type { FitOptions } from '../../src/train/fit_options.js';
 import type { BackboneOptions } from '../../src/uam/config.js';
 import { ABLATIONS, type Contestant, NETWORKS, PEERS, RELEASED, UAM_MODELS, WITHOUT_SEQUENCES } from './contestants.js';
-import type { NetworkTrial } from './trials.js';
+import type { FirstTrials, LogisticTrial, NetworkTrial } from './trials.js';
 
-export interface Study {
+export interface Study extends FirstTrials {
   name: string;
   title: string;
   task: string;
@@ -14,8 +14,6 @@ export interface Study {
   /** Amamba's size; the others are matched to its number of parameters. */
   size: BackboneOptions;
   fit: Omit<FitOptions, 'validation' | 'scaling' | 'signal' | 'onProgress'> & { learningRate: number; epochs: number };
-  /** Trial 0. */
-  standard: NetworkTrial;
   /** The most features: those that tell the classes of the training points apart best. Default: all. */
   features?: number;
   /** The most labelled points that are learned from, and that decide when to stop, drawn class by class. Default: all. */
@@ -27,6 +25,10 @@ const STANDARD: NetworkTrial = Object.freeze({
   ...{ rate: 1, weightDecay: 0.05, dropout: 0.1, dropPath: 0.1, noise: 0.05, hide: 0.05, labelSmoothing: 0.05 },
 });
 
+/** Many columns that say the same want a strong penalty; with few of them scikit-learn's own default is right. */
+const MANY: LogisticTrial = Object.freeze({ C: 0.01 });
+const FEW: LogisticTrial = Object.freeze({ C: 1 });
+
 const S: BackboneOptions = Object.freeze({ size: 'S' });
 const SMALL: BackboneOptions = Object.freeze({ size: 'S', width: 32, depth: 2, heads: 4, state: 16, ffn: 96, expertFfn: 48 });
 
@@ -34,14 +36,14 @@ const EVERYONE = Object.freeze([...UAM_MODELS, ...NETWORKS, RELEASED]);
 const ALONE = Object.freeze([...UAM_MODELS, ...WITHOUT_SEQUENCES, RELEASED]);
 
 /** Tiles of cells, as the package learns from them. */
-const TILES: Pick<Study, 'task' | 'tokens' | 'size' | 'fit' | 'standard'> = {
-  ...{ task: 'brca_m2c', tokens: { kind: 'cell' }, size: SMALL, standard: STANDARD },
+const TILES: Pick<Study, 'task' | 'tokens' | 'size' | 'fit' | keyof FirstTrials> = {
+  ...{ task: 'brca_m2c', tokens: { kind: 'cell' }, size: SMALL, standard: STANDARD, logistic: MANY },
   fit: { learningRate: 2e-3, epochs: 8, batch: 2 },
 };
 
 /** Cells one by one: a token per feature costs as many times as much as a token per cell, so there are fewer of both. */
-const CELLS: Pick<Study, 'task' | 'size' | 'fit' | 'standard'> = {
-  ...{ task: 'brca_m2c', size: SMALL, standard: STANDARD },
+const CELLS: Pick<Study, 'task' | 'size' | 'fit' | keyof FirstTrials> = {
+  ...{ task: 'brca_m2c', size: SMALL, standard: STANDARD, logistic: MANY },
   fit: { learningRate: 2e-3, epochs: 8, batch: 32 },
 };
 
@@ -50,7 +52,7 @@ export const STUDIES: readonly Study[] = Object.freeze([
   {
     ...{ name: 'wdbc_feature', title: 'wdbc, feature tokens', task: 'wdbc', tokens: { kind: 'feature' }, size: SMALL },
     fit: { learningRate: 2e-3, epochs: 20, patience: 6, batch: 32 },
-    standard: STANDARD,
+    ...{ standard: STANDARD, logistic: FEW },
     contestants: [...ALONE, ...PEERS],
   },
   { name: 'brca_cell_s', title: 'brca_m2c, cell tokens, size S', ...TILES, size: S, contestants: [...UAM_MODELS, ...NETWORKS] },
@@ -61,7 +63,15 @@ export const STUDIES: readonly Study[] = Object.freeze([
     contestants: [...UAM_MODELS, ...NETWORKS],
   },
   {
-    ...{ name: 'brca_feature', title: 'brca_m2c, feature tokens', ...CELLS, tokens: { kind: 'feature' }, features: 24, points: 1000 },
+    ...{
+      name: 'brca_feature',
+      title: 'brca_m2c, feature tokens',
+      ...CELLS,
+      tokens: { kind: 'feature' },
+      features: 24,
+      points: 1000,
+      logistic: FEW,
+    },
     contestants: [...ALONE, ...PEERS],
   },
   {
@@ -69,7 +79,7 @@ export const STUDIES: readonly Study[] = Object.freeze([
     contestants: [...ALONE, ...PEERS],
   },
   {
-    ...{ name: 'puma_shapes_cell', title: 'puma_shapes, cell tokens', ...TILES, task: 'puma_shapes' },
+    ...{ name: 'puma_shapes_cell', title: 'puma_shapes, cell tokens', ...TILES, task: 'puma_shapes', logistic: FEW },
     fit: { learningRate: 2e-3, epochs: 5, batch: 2 },
     contestants: [...EVERYONE, ...PEERS],
   },

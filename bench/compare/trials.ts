@@ -57,8 +57,9 @@ export function networkTrial(trial: number, standard: NetworkTrial): NetworkTria
   };
 }
 
-export function logisticTrial(trial: number): LogisticTrial {
-  return { C: trial === 0 ? 0.01 : new Draw(trial, 2).times(1e-4, 1) };
+/** @param standard trial 0; the others lie up to a hundred times below or above */
+export function logisticTrial(trial: number, standard: LogisticTrial): LogisticTrial {
+  return { C: trial === 0 ? standard.C : new Draw(trial, 2).times(0.01 * standard.C, 100 * standard.C) };
 }
 
 export function treesTrial(trial: number): TreesTrial {
@@ -72,12 +73,18 @@ export function treesTrial(trial: number): TreesTrial {
   };
 }
 
+/** What is tried first. */
+export interface FirstTrials {
+  standard: NetworkTrial;
+  logistic: LogisticTrial;
+}
+
 /** What trial `trial` of a contestant sets. */
 export function trialOf(
   kind: 'network' | 'logistic' | 'trees',
   trial: number,
-  standard: NetworkTrial,
+  { standard, logistic }: FirstTrials,
 ): NetworkTrial | LogisticTrial | TreesTrial {
   if (kind === 'network') return networkTrial(trial, standard);
-  return kind === 'logistic' ? logisticTrial(trial) : treesTrial(trial);
+  return kind === 'logistic' ? logisticTrial(trial, logistic) : treesTrial(trial);
 }

@@ -36,6 +36,7 @@ const STANDARD = { rate: 1, weightDecay: 0.05, dropout: 0.1, dropPath: 0, noise:
 const STUDY: Study = {
   ...{ name: 'tiny', title: 'tiny', task: 'none', tokens: { kind: 'cell' }, size: LITTLE, standard: STANDARD, contestants: CONTESTANTS },
   fit: { learningRate: 1e-3, epochs: 1 },
+  logistic: { C: 1 },
 };
 const BUDGET: Budget = { trials: 2, folds: 3, tested: 3, seeds: 2 };
 
