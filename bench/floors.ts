@@ -25,13 +25,15 @@ export class Floors {
 
   /** Measures the rates that `work` depends on once more, for a few milliseconds each, on the pool as it is set now. */
   refresh(work: Work, threads: number): void {
+    for (const part of work.parts ?? []) this.refresh(part, threads);
     if (work.flops) this.compute('fma', 2, threads);
     if (work.exps) this.compute('exp2', 1, threads);
     if (work.bytes) for (const streaming of [false, true]) this.copy(workingSet(work.bytes), streaming, threads);
   }
 
   /** The least time that `work` can take, by the rates known so far. */
-  at({ flops = 0, exps = 0, bytes = 0 }: Work, threads: number): Floor {
+  at({ flops = 0, exps = 0, bytes = 0, parts }: Work, threads: number): Floor {
+    if (parts) return { seconds: parts.reduce((sum, part) => sum + this.at(part, threads).seconds, 0), bound: 'GFLOP/s' };
     const rate = (key: string) => this.rates.get(`${key} ${threads}`) ?? Number.NaN;
     const forFlops = flops && flops / rate('fma');
     const forExps = exps && exps / rate('exp2');

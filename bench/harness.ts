@@ -17,6 +17,8 @@ export interface Work {
   exps?: number;
   /** Bytes that must be read plus bytes that must be written, each array once. */
   bytes?: number;
+  /** Ops that follow each other: the floor is the sum of theirs. Then nothing else is given. */
+  parts?: readonly Work[];
 }
 
 /** A function timed at each thread count. */
@@ -26,6 +28,8 @@ export interface TimedCase {
   /** Makes the inputs and returns the function to time. What it returns is called many times and must not grow memory. */
   setup(): () => void;
   work: Work;
+  /** What one call gets done, for a rate in those: cells. Default: the rate of what bounds it. */
+  amount?: { count: number; unit: string };
   /** The same computation, as the peers know it. Peers that do not know it are left out. */
   peers?: PeerShape;
   /** Least share of the floor that performance.md asks for, 0 to 1. Printed beside the share; missing it fails nothing. */

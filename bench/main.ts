@@ -42,7 +42,7 @@ async function timeCase(run: () => void, { work, peers: shape, name }: TimedCase
     ours.gather(run, plan.slice, 1);
     for (const peer of shape ? plan.peers : []) {
       const samples = theirs.get(peer) ?? new Samples();
-      const slow = round >= 2 && samples.best > 1;
+      const slow = (round >= 2 && samples.best > 1) || (round >= 1 && samples.best > 5);
       if (silent.has(peer) || slow) continue;
       try {
         const seconds = await peer.measure(shape as NonNullable<typeof shape>, threads, plan.slice);
@@ -64,7 +64,7 @@ async function timed(item: TimedCase, plan: Plan): Promise<TimedResult> {
   const run = item.setup();
   const timings: Timing[] = [];
   for (const threads of plan.threads) timings.push(await timeCase(run, item, threads, plan));
-  return { name: item.name, work: item.work, goal: item.goal, timings };
+  return { name: item.name, work: item.work, amount: item.amount, goal: item.goal, timings };
 }
 
 async function figure({ name, unit, goal, measure }: FigureCase, plan: Plan): Promise<FigureResult> {

@@ -7,7 +7,7 @@ import type { PeerShape } from './peer_shapes.js';
 
 type Answer = { peer?: string; unavailable?: string; seconds?: number[]; unknown?: true; error?: string };
 
-const PATIENCE = 120; // seconds for one answer
+const PATIENCE = 240; // seconds for one answer
 
 // Each peer: its label, and the commands to try in turn.
 const commands: [string, string[][]][] = [

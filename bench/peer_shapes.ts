@@ -82,6 +82,17 @@ export interface UnaryShape extends Directed {
   count: number;
 }
 
+/** The whole model (Amamba): `cells` in `tiles` equal tiles; one prediction, or one step of training. */
+export interface UamShape {
+  op: 'uam';
+  size: 'S' | 'B';
+  tokens: 'feature' | 'cell';
+  cells: number;
+  tiles: number;
+  features: number;
+  mode: 'predict' | 'train';
+}
+
 export type PeerShape =
   | MatmulShape
   | LinearShape
@@ -90,4 +101,5 @@ export type PeerShape =
   | RowsShape
   | Conv2dShape
   | CausalConv1dShape
-  | UnaryShape;
+  | UnaryShape
+  | UamShape;

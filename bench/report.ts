@@ -12,6 +12,7 @@ export interface Timing {
 export interface TimedResult {
   name: string;
   work: Work;
+  amount: { count: number; unit: string } | undefined;
   goal: number | undefined;
   timings: Timing[];
 }
@@ -34,7 +35,9 @@ export function duration(seconds: number): string {
 const percent = (share: number) => `${Math.round(share * 100)} %`;
 const times = (ratio: number) => `${digits(ratio)}x`;
 
-function rate({ flops = 0, exps = 0, bytes = 0 }: Work, { bound }: Floor, seconds: number): string {
+function rate({ work, amount: done }: TimedResult, { bound }: Floor, seconds: number): string {
+  if (done) return `${Math.round(done.count / seconds)} ${done.unit}/s`;
+  const { flops = 0, exps = 0, bytes = 0 } = work;
   const amount = bound === 'GB/s' ? bytes : bound === 'Gexp/s' ? exps : flops;
   return amount ? `${digits(amount / seconds / 1e9)} ${bound}` : '-';
 }
@@ -54,7 +57,8 @@ function table(rows: readonly (readonly string[])[]): string {
 export function timedTable(results: readonly TimedResult[], floors: Floors): string {
   const peers = [...new Set(results.flatMap(({ timings }) => timings.flatMap((timing) => [...timing.peers.keys()])))];
   const rows = [['case', 'threads', 'median', 'best', 'cpu', 'rate', 'of floor', 'scaling', ...peers]];
-  for (const { name, work, goal, timings } of results) {
+  for (const result of results) {
+    const { name, work, goal, timings } = result;
     for (const [index, { threads, ours, peers: theirs }] of timings.entries()) {
       const floor = floors.at(work, threads);
       const share = floor.seconds / ours.median;
@@ -69,7 +73,7 @@ export function timedTable(results: readonly TimedResult[], floors: Floors): str
         duration(ours.median),
         duration(ours.best),
         duration(ours.cpu),
-        rate(work, floor, ours.median),
+        rate(result, floor, ours.median),
         floor.seconds > 0
           ? `${percent(share)} (${percent(floor.seconds / ours.best)})${goal === undefined ? '' : ` of ${percent(goal)}`}`
           : '-',
@@ -97,7 +101,7 @@ export function figureTable(results: readonly FigureResult[], median: (values: r
 const rounded = (value: number) => Number(value.toPrecision(4));
 
 /** What bench/results/ keeps of a timed case: seconds, and shares that follow from them. */
-export function timedRecord({ name, work, goal, timings }: TimedResult, floors: Floors): object {
+export function timedRecord({ name, work, amount, goal, timings }: TimedResult, floors: Floors): object {
   const samples = ({ median, best, seconds, cpu }: Samples) => ({
     median: rounded(median),
     best: rounded(best),
@@ -107,6 +111,7 @@ export function timedRecord({ name, work, goal, timings }: TimedResult, floors: 
   return {
     name,
     work,
+    amount,
     goal,
     timings: timings.map(({ threads, ours, peers }) => {
       const floor = floors.at(work, threads);

@@ -43,11 +43,12 @@ const mutations = [
   ['causal mask of its gradient', `${kernels}attention_bwd.cpp`, 'if (p.causal) hide_future', 'if (false) hide_future', ['ops/attention']],
   [
     'tail of neighbour scores',
-    `${kernels}neighbor_attention.cpp`,
+    `${kernels}neighbor_attention_list.h`,
     'if (c < width) m[r] =',
     'if (false) m[r] =',
     ['ops/neighbor_attention'],
   ],
+  ['edges of neighbour runs', `${kernels}neighbor_attention_block.h`, 'sum[r], nothing);', 'sum[r], sum[r]);', ['ops/neighbor_attention']],
   [
     'lanes of the scan',
     `${kernels}selective_scan_steps.inc.h`,

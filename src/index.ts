@@ -7,6 +7,7 @@ export { type AsyncOptions, callKernel, callKernelAsync } from './native/call.js
 export { type Backend, type Device, type RuntimeInfo, runtimeInfo, setBackend, setThreads } from './native/device.js';
 export * from './nn/index.js';
 export * from './ops/index.js';
+export { type Analysis, type AnalysisInput, type AnalysisOptions, analyseImage } from './pipeline.js';
 export * as radiomics from './radiomics/index.js';
 export * from './report/index.js';
 export type { DataArray, Dtype } from './tensor/arena.js';

@@ -2,9 +2,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import t from 'tap';
 import { encodeMask } from '../src/image/write_mask.js';
 import { packageRoot } from '../src/native/load.js';
+import { demoTile } from '../src/train/demo_tile.js';
 import { runModule } from './support/child.js';
 
 const root = packageRoot();
@@ -14,7 +16,6 @@ const example = (word: string): string => examples.find((code) => code.includes(
 
 /** The files that the README speaks of. */
 async function files(folder: string): Promise<void> {
-  const { default: sharp } = await import('sharp');
   const side = 64;
   const data = new Uint8Array(3 * side * side).fill(230);
   const labels = new Uint32Array(side * side);
@@ -59,11 +60,39 @@ t.test('radiomics', async (t) => {
   t.ok(existsSync(join(folder, 'cells.parquet')));
 });
 
+/** Tiles whose nuclei are known, and their manifests. */
+async function knownTiles(folder: string): Promise<void> {
+  const line = async (name: string, seed: number): Promise<string> => {
+    const { image, mask, classes, classNames } = demoTile({ seed, width: 200, height: 200 });
+    await sharp(image.data, { raw: { width: 200, height: 200, channels: 3 } }).toFile(join(folder, `${name}.png`));
+    writeFileSync(join(folder, `${name}_labels.png`), await encodeMask(mask));
+    const rows = Array.from(classes, (kind, i) => `${i + 1},${classNames[kind]}`);
+    writeFileSync(join(folder, `${name}_classes.csv`), ['label,class', ...rows, ''].join('\n'));
+    return `${name}.png,${name}_labels.png,${name}_classes.csv,patient ${seed}`;
+  };
+  const lines = await Promise.all(['a1', 'b1', 'c1', 'd1'].map(line));
+  const manifest = (rows: readonly string[]) => ['image,mask,classes,patient', ...rows, ''].join('\n');
+  writeFileSync(join(folder, 'train.csv'), manifest(lines.slice(0, 3)));
+  writeFileSync(join(folder, 'test.csv'), manifest(lines.slice(3)));
+}
+
+t.test('training and prediction from JavaScript', async (t) => {
+  const folder = t.testdir();
+  await files(folder);
+  await knownTiles(folder);
+  const code = example('analyseImage').replace(/(import .*\n)/, `$1process.chdir(${JSON.stringify(folder)});\n`);
+  const { stdout, stderr, code: exit } = runModule(code, { UAM_ADDON: undefined });
+  t.equal(exit, 0, stderr);
+  t.match(stdout, /^4 (lymphocyte|stromal|tumour) 0\.\d+/);
+  t.ok(existsSync(join(folder, 'cells.geojson')));
+});
+
 t.test('the commands', async (t) => {
   const folder = t.testdir();
   await files(folder);
-  const commands = [...readme.matchAll(/^npx (uam features .*?)( +#.*)?$/gm)].map(([, command = '']) => command);
-  t.equal(commands.length, 5);
+  await knownTiles(folder);
+  const commands = [...readme.matchAll(/^npx (uam (?:features|train|evaluate|predict|info) .*?)( +#.*)?$/gm)].map(([, text = '']) => text);
+  t.equal(commands.length, 9);
   for (const command of commands) {
     const [, ...args] = command.split(/\s+/);
     const main = join(root, 'dist/cjs/cli/main.js');

@@ -11,6 +11,7 @@ try:
     import torch.nn.functional as F
 except ImportError as error:
     unavailable(f"no PyTorch for this python3 ({error})")
+from torch_uam import uam
 
 
 def random(*dims, scale=1.0):
@@ -99,6 +100,8 @@ def limit_blas(threads):
 def prepare(shape, threads):
     torch.set_num_threads(threads)
     limit_blas(threads)
+    if shape["op"] == "uam":
+        return uam(shape, selective_scan)
     function, inputs = problem(shape)
     if function is None:
         return None

@@ -5,13 +5,12 @@
 #include <limits>
 
 #include "contours.h"
-#include "parallel.h"
+#include "each_form.h"
 
 namespace uam::cpu {
 
 namespace {
 
-constexpr int64_t kRegionsPerBlock = 16;
 constexpr double kPi = 3.14159265358979323846;
 
 double area_of(const Hull& hull) {
@@ -260,18 +259,6 @@ void describe(const Morphology& p, const Region& region, double* out, Scratch& s
 
 }  // namespace
 
-void morphology(const Morphology& p) {
-  check_mask(p);
-  check_spacing(p.spacing);
-  parallel_for(p.rois, kRegionsPerBlock, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      Scratch scratch;
-      const Region region = gather_region(p, r, scratch);
-      double* out = p.out.data + r * Morphology::kColumns;
-      if (region.n == 0) std::fill(out, out + Morphology::kColumns, std::numeric_limits<double>::quiet_NaN());
-      else describe(p, region, out, scratch);
-    }
-  });
-}
+void morphology(const Morphology& p) { each_form(p, describe); }
 
 }  // namespace uam::cpu

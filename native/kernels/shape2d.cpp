@@ -1,16 +1,13 @@
 #include "kernels/shape2d.h"
 
-#include <algorithm>
 #include <cmath>
-#include <limits>
 
-#include "parallel.h"
+#include "each_form.h"
 
 namespace uam::cpu {
 
 namespace {
 
-constexpr int64_t kRegionsPerBlock = 32;
 constexpr double kPi = 3.14159265358979323846;
 
 void describe(const Shape2d& p, const Region& region, double* out, Scratch& scratch) {
@@ -31,18 +28,6 @@ void describe(const Shape2d& p, const Region& region, double* out, Scratch& scra
 
 }  // namespace
 
-void shape2d(const Shape2d& p) {
-  check_mask(p);
-  check_spacing(p.spacing);
-  parallel_for(p.rois, kRegionsPerBlock, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      Scratch scratch;
-      const Region region = gather_region(p, r, scratch);
-      double* out = p.out.data + r * Shape2d::kColumns;
-      if (region.n == 0) std::fill(out, out + Shape2d::kColumns, std::numeric_limits<double>::quiet_NaN());
-      else describe(p, region, out, scratch);
-    }
-  });
-}
+void shape2d(const Shape2d& p) { each_form(p, describe); }
 
 }  // namespace uam::cpu

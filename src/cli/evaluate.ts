@@ -7,6 +7,7 @@ import { writeEvaluation } from '../report/page.js';
 import type { CellDataset } from '../train/dataset.js';
 import { evaluate } from '../train/evaluate.js';
 import { learningCurves } from '../train/learning_curves.js';
+import { DEFAULT_RECIPE, type ExtractionRecipe } from '../train/recipe.js';
 import { testModel } from '../train/test_model.js';
 import type { TestedPoints } from '../train/tested_points.js';
 import { UAM } from '../train/uam.js';
@@ -80,7 +81,7 @@ export const evaluateCommand: CliCommand<EvaluateFlags> = {
     if (threads !== undefined) (await engine()).setThreads(threads);
 
     const model = await UAM.load(flags.model);
-    const reading = { classes: model.classes, extraction: model.extraction };
+    const reading = { classes: model.classes, extraction: recipeOf(model) };
     const dataset = chosen(await readCells(data, flags, { ...reading, what: 'tested cells' }, session), split, data);
     if ((await model.seenIn(dataset, session.signal)) === undefined) {
       session.log.warn(`${flags.model} does not say whom it was trained on: see to it that no tested patient was among them`);
@@ -103,6 +104,9 @@ export const evaluateCommand: CliCommand<EvaluateFlags> = {
     return EXIT.ok;
   },
 };
+
+/** Images are measured as in training; where that is not known, at their own pixel sizes. */
+const recipeOf = ({ extraction }: UAM): ExtractionRecipe => extraction ?? { ...DEFAULT_RECIPE, mpp: 'own' };
 
 /** The files of the report; folders are made. */
 async function reportFiles(out: readonly string[], reads: readonly (string | undefined)[]): Promise<string[]> {
@@ -135,8 +139,10 @@ function chosen(dataset: CellDataset, split: EvaluateFlags['split'], path: strin
 
 /** The temperature's patients: the model may have been chosen by them, but not have learned from them. */
 async function calibrationPoints(path: string, flags: DatasetFlags, model: UAM, session: Session): Promise<TestedPoints> {
-  const reading = { classes: model.classes, extraction: model.extraction };
-  const dataset = await readCells(path, flags, { ...reading, what: 'validation cells' }, session);
+  const reading = { classes: model.classes, extraction: recipeOf(model) };
+  const all = await readCells(path, flags, { ...reading, what: 'validation cells' }, session);
+  const marked = all.select((sample) => sample.split === 'validation');
+  const dataset = marked.samples.length > 0 ? marked : all;
   const seen = (await model.seenIn(dataset, session.signal)) ?? [];
   const trained = seen.filter(({ as }) => as === 'training').map(({ name }) => name);
   if (trained.length > 0) {

@@ -6,6 +6,7 @@ import { UamError } from '../errors.js';
 import { classifierParameterCount } from '../heads/cell_classifier.js';
 import { readModelFile } from '../heads/model_file.js';
 import { modelNotes } from '../train/model_notes.js';
+import type { ExtractionRecipe } from '../train/recipe.js';
 import type { CliCommand, CommonFlags } from './command.js';
 import { EXIT } from './exit_codes.js';
 import { bytesText, grouped, textList } from './text_table.js';
@@ -81,6 +82,7 @@ function infoText(info: Awaited<ReturnType<typeof modelInfo>>, all: boolean): st
     ['classes', classes.join(', ')],
     ['features', `${grouped(features.length)}: ${some}`],
     ['extraction', extraction ? JSON.stringify(extraction) : 'unknown: it was trained on a table'],
+    ['pixel size', pixelSize(extraction)],
     ['temperature', temperature.toFixed(3)],
     ['trained on', trained.join('; ') || 'unknown'],
     ['version', info.version ?? 'unknown'],
@@ -89,6 +91,10 @@ function infoText(info: Awaited<ReturnType<typeof modelInfo>>, all: boolean): st
   ]);
   return all ? `${text}\n${features.join('\n')}\n` : text;
 }
+
+/** At which features are measured. */
+const pixelSize = (extraction: ExtractionRecipe | null): string =>
+  typeof extraction?.mpp === 'number' ? `${extraction.mpp} um` : 'unknown: images are measured at their own';
 
 async function hashOf(path: string): Promise<{ bytes: number; sha256: string }> {
   const hash = createHash('sha256');

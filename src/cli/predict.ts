@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { UamError } from '../errors.js';
 import { type Analysis, analyseImage } from '../pipeline.js';
+import { factorsTo } from '../radiomics/measuring_scale.js';
 import { openTableWriter, type TableWriter } from '../radiomics/table_writer.js';
 import { callCells, callsTable } from '../report/calls.js';
 import type { FitProgress } from '../train/fit_options.js';
@@ -36,7 +37,7 @@ Examples:
   uam predict --image images.csv --model model.safetensors --out all.parquet
 
 The GeoJSON file opens in QuPath 0.4 or later by dragging it onto the image. Probabilities are calibrated as the model's training found.
-Features are extracted as they were for the model's training. Every file appears under its name only when it is whole.`;
+Features are extracted as they were for the model's training, at its pixel size: images of another one are resampled for it. Every file appears under its name only when it is whole.`;
 
 export const predictCommand: CliCommand<PredictFlags> = {
   flags(command: Command): void {
@@ -142,6 +143,7 @@ class Run {
   readonly failures: { image: string; code: string; message: string }[] = [];
   readonly #results: ImageResult[] = [];
   #phase = '';
+  #resampled = false;
 
   constructor(
     private readonly session: Session,
@@ -203,6 +205,7 @@ class Run {
       },
     );
     this.#warn(pair, analysis);
+    this.#tellScale(analysis);
     const { classNames: classes, probabilities } = analysis.predictions;
     const labels = inputs.columns.map((name, i) => ({ name, values: pair.labels[i] as string }));
     const table = callsTable(analysis.cells, { classes, probabilities }, { atLeast, measurements: analysis.measurements }, labels);
@@ -238,6 +241,15 @@ class Run {
     for (const { code, message } of all) {
       this.session.log.warn(message.includes(image) ? message : `${image}: ${message}`, { image, code });
     }
+  }
+
+  /** Says once that images are resampled: their answers are those of another magnification. */
+  #tellScale({ image }: Analysis): void {
+    const scale = this.model.extraction?.mpp;
+    if (this.#resampled || !factorsTo(scale, image)) return;
+    this.#resampled = true;
+    const own = [...new Set(image.mpp.map((size) => Number(size.toPrecision(3))))].join(' x ');
+    this.session.log.info(`image at ${own} um/px measured at the model's ${scale}`, { image: image.name });
   }
 
   async report(seconds: number, json: boolean): Promise<void> {

@@ -37,7 +37,7 @@ export class Progress {
     if (!this.#on || now - this.#drawn < interval) return;
     this.#drawn = now;
     this.#shown = true;
-    this.terminal.write(`\r\x1b[K${line((now - this.#start) / 1000, (this.terminal.columns ?? 80) - 1)}`);
+    this.terminal.write(`\r\x1b[K${line((now - this.#start) / 1000, (this.terminal.columns || 80) - 1)}`);
   }
 
   /** Takes the line away, for a message or at the end; the next update draws it again. */

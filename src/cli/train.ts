@@ -31,7 +31,12 @@ export const trainCommand: CliCommand<TrainFlags> = {
     const dataset = await readCells(files.data, flags, { classes, extraction, what: 'training cells' }, session);
     const held =
       typeof validation === 'string'
-        ? await readCells(validation, flags, { classes: dataset.classes, extraction, what: 'validation cells' }, session)
+        ? await readCells(
+            validation,
+            flags,
+            { classes: dataset.classes, extraction: dataset.extraction, what: 'validation cells' },
+            session,
+          )
         : validation;
     const report = await fit(uam, dataset, { ...options, ...(held !== undefined && { validation: held }) }, files, session);
     await uam.save(files.out);
@@ -91,6 +96,8 @@ async function fit(uam: UAM, dataset: CellDataset, options: FitOptions, files: F
   const { log, progress, signal } = session;
   const counts = dataset.counts().map((count, c) => `${dataset.classes[c]} ${count}`);
   log.info(`${dataset.cells} cells of ${dataset.patients.length} patients; labels: ${counts.join(', ')}`);
+  const scale = dataset.extraction?.mpp;
+  if (typeof scale === 'number') log.info(`features are measured at ${scale} um per pixel`);
   const resumed = options.resume && (await kindAt(files.checkpoint)) === 'file';
   if (resumed) log.info(`going on from ${files.checkpoint}`);
   const view = new TrainingView(session);

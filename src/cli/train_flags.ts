@@ -28,6 +28,7 @@ export interface TrainFlags extends CommonFlags, DatasetFlags {
   channels?: string;
   ring?: string;
   stains?: string;
+  modelMpp?: string;
   checkpoint?: string;
   checkpointEvery?: string;
   resume?: boolean;
@@ -58,7 +59,7 @@ export function addTrainFlags(command: Command): void {
       'the share of the patients to keep for validation, 0 to 1, or a second manifest (with --table: table) ' +
         '(default: the lines whose split is validation, or where there are none 0.2)',
     )
-    .option('--size <size>', `how large the model is: ${Object.keys(SIZES).join(', ')} (default: B)`)
+    .option('--size <size>', `how large the model is: ${Object.keys(SIZES).join(', ')} (default: S, for dozens of images)`)
     .option(
       '--architecture <name>',
       `amamba and amamba-moe are UAM, the others are for comparison: ${ARCHITECTURES.join(', ')} (default: amamba)`,
@@ -70,8 +71,8 @@ export function addTrainFlags(command: Command): void {
     )
     .option('--epochs <n>', 'passes over the training cells at most (default: 30)')
     .option('--patience <n>', 'epochs without a better validation before the run ends (default: 8)')
-    .option('--batch <n>', 'tiles per step with cell tokens (default: 8), cells per step otherwise (default: 1024)')
-    .option('--lr <rate>', 'the highest learning rate (default: by size, 0.001 for S, 0.0005 for B, 0.0003 for L)')
+    .option('--batch <n>', 'tiles per step with cell tokens (default: 2), cells per step otherwise (default: 1024)')
+    .option('--lr <rate>', 'the highest learning rate (default: 0.001 for S, 0.0005 for B, 0.0003 for L; twice that with cell tokens)')
     .option('--seed <n>', 'of everything random; the same seed, data and flags give the same model (default: 1)')
     .option(
       '--balance <how>',
@@ -81,6 +82,11 @@ export function addTrainFlags(command: Command): void {
     .option('--channels <list>', 'of grey, r, g, b, haematoxylin (h), eosin (e), with commas between (default: grey,h,e)')
     .option('--ring <um>', 'width of the ring about each nucleus, for ring features (default: 2)')
     .option('--stains <method>', 'stain matrix for haematoxylin and eosin: ruifrok or macenko (default: ruifrok)')
+    .option(
+      '--model-mpp <um>',
+      'micrometres per pixel at which features are measured, here and by the model ever after: images of another pixel size are resampled ' +
+        'to it (default: that of the first image); own: the pixels as they are',
+    )
     .option(
       '--checkpoint <file>',
       'where the run is kept while it goes on; stays there afterwards (default: <out>.checkpoint, removed at the end)',
@@ -139,17 +145,22 @@ export function fitFlags(flags: TrainFlags): FitOptions {
 
 /** How features are extracted from images. */
 export function recipeFlags(flags: TrainFlags): ExtractionRecipe {
-  const given = (['features', 'channels', 'ring', 'stains'] as const).find((name) => flags[name] !== undefined);
+  const given = (['features', 'channels', 'ring', 'stains', 'modelMpp'] as const).find((name) => flags[name] !== undefined);
   if (flags.table !== undefined && given)
-    throw new UamError('UAM_ARGUMENT', `--${given} is for --manifest: a table has its features already`);
+    throw new UamError(
+      'UAM_ARGUMENT',
+      `--${given === 'modelMpp' ? 'model-mpp' : given} is for --manifest: a table has its features already`,
+    );
   const ringWidth = numberFlag('ring', flags.ring, 'above 0');
   const stains = wordFlag('stains', flags.stains, ['ruifrok', 'macenko'] as const);
+  const mpp = flags.modelMpp?.trim() === 'own' ? 'own' : numberFlag('model-mpp', flags.modelMpp, 'above 0');
   return {
     ...DEFAULT_RECIPE,
     ...(flags.features !== undefined && { features: chosenFeatures(flags.features) }),
     ...(flags.channels !== undefined && { channels: chosenChannels(flags.channels) }),
     ...(ringWidth !== undefined && { ringWidth }),
     ...(stains && { stains }),
+    ...(mpp !== undefined && { mpp }),
   };
 }
 

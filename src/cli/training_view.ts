@@ -7,7 +7,7 @@ import { bytesText, grouped, textList } from './text_table.js';
 
 const three = (value: number | undefined): string => (value === undefined ? '-' : value.toFixed(3));
 
-/** `[####......]  epoch 3/30  loss 0.812  macro-F1 0.634 (best 0.641)  1:23  4:10 left` */
+/** `[####......]  epoch 3/30  loss 0.812  F1 0.634 (best 0.641)  1:23  4:10 left`: macro-F1 on validation, and at most so long. */
 export class TrainingView {
   #loss: number | undefined;
   #latest: number | undefined;
@@ -29,7 +29,7 @@ export class TrainingView {
       const fields = { epoch: epoch + 1, loss, ...(macroF1 !== undefined && { macroF1 }) };
       this.session.log.info(`epoch ${epoch + 1}/${epochs}: loss ${three(loss)}${found}`, fields);
     }
-    const f1 = this.#best === undefined ? '' : `  macro-F1 ${three(this.#latest)} (best ${three(this.#best)})`;
+    const f1 = this.#best === undefined ? '' : `  F1 ${three(this.#latest)} (best ${three(this.#best)})`;
     const left = this.#left(done, total);
     this.#line(`epoch ${epoch + 1}/${epochs}  loss ${three(this.#loss)}${f1}`, done / Math.max(1, total), left);
   }
@@ -42,9 +42,7 @@ export class TrainingView {
 
   #line(text: string, share: number, left: number | undefined): void {
     this.session.progress.update((seconds, width) =>
-      [bar(share), text, clock(seconds), ...(left === undefined ? [] : [`at most ${clock(left)} left`])]
-        .join('  ')
-        .slice(0, Math.max(0, width)),
+      [bar(share), text, clock(seconds), ...(left === undefined ? [] : [`${clock(left)} left`])].join('  ').slice(0, Math.max(0, width)),
     );
   }
 }

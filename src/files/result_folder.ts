@@ -16,6 +16,8 @@ export interface ResultFolderOptions {
   maker: string;
   /** Where something of the user's stands under the name, take the next one that is free (`name-2`, ...) instead of refusing. */
   freshName: boolean;
+  /** Files that the run reads: a folder that holds one of them is not replaced. */
+  reads?: readonly string[];
 }
 
 export class ResultFolder {
@@ -86,11 +88,16 @@ export class ResultFolder {
   }
 }
 
-async function freePlace(out: string, { maker, freshName }: ResultFolderOptions): Promise<string> {
-  const wanted = await realpath(out).catch(() => resolve(out)); // through links: a link stays one
+async function freePlace(out: string, { maker, freshName, reads = [] }: ResultFolderOptions): Promise<string> {
+  const through = (path: string) => realpath(path).catch(() => resolve(path)); // through links: a link stays one
+  const wanted = await through(out);
+  const read = await Promise.all(reads.map(through));
   for (let i = 1; i <= 1000; i++) {
     const path = i === 1 ? wanted : `${wanted}-${i}`;
-    const standing = await orUnwritable(path, () => whatStands(path, maker));
+    const within = reads.find((_, i) => (read[i] as string).startsWith(path + sep));
+    const standing = within
+      ? { foreign: `the folder holds ${within}, which the run reads` }
+      : await orUnwritable(path, () => whatStands(path, maker));
     if (typeof standing === 'string') return path;
     if (!freshName) throw new UamError('UAM_ARGUMENT', `--out ${out}: ${standing.foreign}; name another folder`);
   }

@@ -1,3 +1,4 @@
+import { groupNorm } from '../ops/groupnorm.js';
 import { layerNorm } from '../ops/layernorm.js';
 import { addRmsNorm, rmsNorm } from '../ops/rmsnorm.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -47,5 +48,28 @@ export class LayerNorm extends Module {
   /** @param x [..., width] */
   forward(x: Tensor): Tensor {
     return layerNorm(x, { weight: this.get('weight'), bias: this.get('bias'), eps: RMS_EPSILON });
+  }
+}
+
+/**
+ * Group normalisation of images, channels last, with a learned factor (`weight`, ones) and offset (`bias`, zeros) per channel.
+ *
+ * @example
+ * new GroupNorm(8, 2, new Initializer(1)).forward(Tensor.zeros([1, 4, 4, 8])).shape;   // [1, 4, 4, 8]
+ */
+export class GroupNorm extends Module {
+  readonly #groups: number;
+
+  /** @param groups neighbouring channels are split into so many equal groups */
+  constructor(width: number, groups: number, start: Initializer) {
+    super();
+    this.#groups = groups;
+    this.parameter('weight', start.constant([width], 1));
+    this.parameter('bias', start.constant([width], 0));
+  }
+
+  /** @param x [batch, ..., width] */
+  forward(x: Tensor): Tensor {
+    return groupNorm(x, this.#groups, { weight: this.get('weight'), bias: this.get('bias') });
   }
 }

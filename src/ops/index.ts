@@ -11,6 +11,7 @@ export { conv2d } from './conv2d.js';
 export { concat, permute, reshape, slice, stack, transpose } from './copy_strided.js';
 export { type CrossEntropyOptions, crossEntropy } from './cross_entropy.js';
 export * from './dropout.js';
+export { gateMix } from './gate_mix.js';
 export * from './gather_rows.js';
 export * from './grouped_linear.js';
 export { type GroupNormOptions, groupNorm } from './groupnorm.js';

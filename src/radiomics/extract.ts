@@ -6,7 +6,8 @@ import type { LabelMask, RasterImage } from '../image/image.js';
 import type { Task } from './class_tasks.js';
 import { checkInputs, type ExtractOptions, type LabelInput, type Request, readOptions } from './extract_options.js';
 import { planTasks } from './extract_tasks.js';
-import { formStatus, nanStatus } from './status.js';
+import { type CellField, factorsTo, resampleField, rowsAmong } from './measuring_scale.js';
+import { formStatus, NO_VALUES, nanStatus } from './status.js';
 import { FeatureTable } from './table.js';
 import type { FeatureColumn } from './table_columns.js';
 
@@ -51,17 +52,31 @@ export async function* extractBlocks(
 ): AsyncGenerator<FeatureTable, void, undefined> {
   const request = readOptions(image, options);
   const mask = checkInputs(image, labels);
-  const call = { signal: request.signal };
-  const cells = await findCellsAsync(mask, call);
+  const cells = await findCellsAsync(mask, { signal: request.signal });
   const [first, last] = chosenCells(cells, request, mask);
-  const tasks = await planTasks(image, mask, cells, request);
+  const { tasks, found } = await planned({ image, mask, cells }, request);
   let next = first;
   do {
     const end = Math.min(next + request.blockSize, last);
-    yield await block(cells, tasks, next, end, request);
+    yield await block({ cells, found, tasks }, next, end, request);
     next = end;
     request.onProgress?.({ done: next - first, total: last - first });
   } while (next < last);
+}
+
+interface Plan {
+  tasks: readonly Task[];
+  /** The cells that the tasks know: all, or those that are left at the pixel size at which features are measured. */
+  found: Cells;
+}
+
+async function planned(own: CellField, request: Request): Promise<Plan> {
+  const factors = factorsTo(request.scale, own.image);
+  if (!factors) return { tasks: await planTasks(own.image, own.mask, own.cells, request), found: own.cells };
+  const { image, mask, cells } = await resampleField(own, factors, request.signal);
+  const [x, y] = request.spacing;
+  const tasks = await planTasks(image, mask, cells, { ...request, spacing: [x * factors[0], y * factors[1]] });
+  return { tasks, found: cells };
 }
 
 /** Every cell, or the one that the setting `label` names: its ring and its neighbourhood still know of the others. */
@@ -74,18 +89,21 @@ function chosenCells(cells: Cells, { settings }: Request, mask: LabelMask): [fro
 }
 
 /** The table of the cells `[from, to)`. */
-async function block(cells: Cells, tasks: readonly Task[], from: number, to: number, { settings, signal }: Request): Promise<FeatureTable> {
-  const status = Uint8Array.from({ length: to - from }, (_, row) => formStatus(cells, from + row, settings));
+async function block({ cells, found, tasks }: Plan & { cells: Cells }, from: number, to: number, request: Request): Promise<FeatureTable> {
+  const { settings, signal } = request;
+  const among = rowsAmong(found, cells, from, to);
+  const status = new Uint8Array(to - from).fill(NO_VALUES);
+  for (const [i, row] of among.rows.entries()) status[row] = formStatus(found, among.from + i, settings);
   const columns: FeatureColumn[] = [];
   for (const task of tasks) {
-    const rows = await task.run(from, to, { signal });
-    const data = turned(rows, task);
+    const values = await task.run(among.from, among.to, { signal });
+    const data = turned(values, task, among.rows, to - from);
     task.columns.forEach((column, at) => {
       columns.push({ ...column, data: data[at] as Float64Array });
     });
     for (const { start, width, lacks } of task.decidesStatus ?? []) {
-      for (let row = 0; row < status.length; row++) {
-        if (allNaN(rows, row * task.width + start, width)) status[row] = nanStatus(status[row] as number, lacks === 'values');
+      for (const [i, row] of among.rows.entries()) {
+        if (allNaN(values, i * task.width + start, width)) status[row] = nanStatus(status[row] as number, lacks === 'values');
       }
     }
   }
@@ -98,12 +116,15 @@ async function block(cells: Cells, tasks: readonly Task[], from: number, to: num
   });
 }
 
-/** The columns of a task's rows. Row by row, as a row is far shorter than the columns are: it stays in the cache. */
-function turned(rows: Float64Array, { places, width }: Task): Float64Array[] {
-  const count = rows.length / width;
-  const columns = places.map(() => new Float64Array(count));
-  for (let row = 0; row < count; row++) {
-    for (let at = 0; at < places.length; at++) (columns[at] as Float64Array)[row] = rows[row * width + (places[at] as number)] as number;
+/**
+ * The columns of a task's values, of which those of cell i belong into row `rows[i]`; other rows are NaN. Row by row, as a row is far
+ * shorter than the columns are: it stays in the cache.
+ */
+function turned(values: Float64Array, { places, width }: Task, rows: Int32Array, count: number): Float64Array[] {
+  const columns = places.map(() => (rows.length === count ? new Float64Array(count) : new Float64Array(count).fill(Number.NaN)));
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] as number;
+    for (let at = 0; at < places.length; at++) (columns[at] as Float64Array)[row] = values[i * width + (places[at] as number)] as number;
   }
   return columns;
 }

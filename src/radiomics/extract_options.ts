@@ -5,6 +5,7 @@ import type { StainChoice } from '../image/stains.js';
 import { checkChoice, chooseFeatures, type FeatureChoice, featureClasses } from './catalogue.js';
 import { type Channel, checkChannels } from './channels.js';
 import { derivedImageNames, type ImageTypeOptions } from './image_types.js';
+import { isMeasuringScale, type MeasuringScale } from './measuring_scale.js';
 import { completeSettings, type Settings } from './settings.js';
 
 export interface ExtractOptions {
@@ -20,6 +21,12 @@ export interface ExtractOptions {
   stains?: StainChoice;
   /** Width of the ring about each nucleus, in micrometres (pixels where the pixel size is unknown). Default 2. */
   ringWidth?: number;
+  /**
+   * Micrometres per pixel at which features are measured. An image whose pixels differ by more than 5 % is resampled to it: the mean of
+   * the area where it shrinks, interpolated where it grows, masks by their nearest pixel. Ids, places and borders stay those of the mask
+   * as it is given; a cell that has no pixel left is NaN with the status `no_values`. Default `'own'`: the pixels as they are.
+   */
+  mpp?: MeasuringScale;
   /** Cells per block: what is computed between two reports of progress. Default 4096. Results do not depend on it. */
   blockSize?: number;
   /** Ends the extraction; the promise then rejects with `UAM_ABORTED`. */
@@ -39,6 +46,7 @@ export interface Request {
   imageTypes: ImageTypeOptions;
   stains: StainChoice;
   ringWidth: number;
+  scale: MeasuringScale;
   blockSize: number;
   signal: AbortSignal | undefined;
   onProgress: ExtractOptions['onProgress'];
@@ -51,6 +59,7 @@ const OPTIONS = Object.freeze([
   'imageTypes',
   'stains',
   'ringWidth',
+  'mpp',
   'blockSize',
   'signal',
   'onProgress',
@@ -64,8 +73,10 @@ export function readOptions(image: RasterImage, options: ExtractOptions): Reques
     }
   }
   const { blockSize = 4096, ringWidth = 2, channels = ['grey'], imageTypes = { Original: {} }, stains = 'ruifrok', onProgress } = options;
+  const { mpp: scale = 'own' } = options;
   if (!Number.isSafeInteger(blockSize) || blockSize < 1) throw refuse('blockSize', 'a whole number of at least 1', blockSize);
   if (!(typeof ringWidth === 'number' && ringWidth > 0 && ringWidth < Infinity)) throw refuse('ringWidth', 'a number above 0', ringWidth);
+  if (!isMeasuringScale(scale)) throw refuse('mpp', "micrometres per pixel, a number above 0, or 'own'", scale);
   if (onProgress !== undefined && typeof onProgress !== 'function') throw refuse('onProgress', 'a function', onProgress);
   if (!Array.isArray(channels) || channels.length === 0) throw refuse('channels', "a list such as ['grey']", JSON.stringify(channels));
   if (Object.keys(imageTypes).length === 0) throw refuse('imageTypes', 'at least one image type, such as { Original: {} }', '{}');
@@ -75,7 +86,7 @@ export function readOptions(image: RasterImage, options: ExtractOptions): Reques
   derivedImageNames(imageTypes); // refuses what it does not know
   const given = settings.spacing ?? checkMpp(image);
   return {
-    ...{ settings, choice, imageTypes, stains, ringWidth, blockSize },
+    ...{ settings, choice, imageTypes, stains, ringWidth, scale, blockSize },
     channels: checkChannels(channels),
     spacing: given ? [given[0], given[1]] : [1, 1],
     physical: given !== undefined,

@@ -3,8 +3,11 @@ import { openOutput } from '../files/output_file.js';
 import { type CellRows, type FeatureColumn, STATUS_NAMES, type TextColumn, textAt } from './table_columns.js';
 import type { RowWriter } from './table_writer.js';
 
-// Small tables share a row group: each costs a footer entry per column, which would weigh more than the rows of a small image.
-const groupRows = 16_384;
+/**
+ * Rows of a row group. Small tables share one: each costs a footer entry per column, which would weigh more than the rows of a small
+ * image. Wide tables get more of them: the library encodes a group without a pause, and a quarter of a million numbers take some 20 ms.
+ */
+const rowsPerGroup = (columns: number): number => Math.max(512, Math.min(16_384, Math.floor(2 ** 18 / columns)));
 
 /** @throws UamError `UAM_IO` */
 export async function openParquet(path: string): Promise<RowWriter> {
@@ -38,6 +41,7 @@ export async function openParquet(path: string): Promise<RowWriter> {
         kvMetadata: [{ key: 'uam.columns', value: describe(table) }],
         createdBy: 'uam-native',
       });
+      const groupRows = rowsPerGroup(table.columns.length + table.labels.length + 5);
       for (let from = 0; from < table.length; ) {
         const to = Math.min(table.length, from + groupRows - rows);
         pending.push(from === 0 && to === table.length ? table : slice(table, from, to));

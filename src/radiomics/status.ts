@@ -4,6 +4,9 @@ import { type CellStatus, STATUS_NAMES } from './table_columns.js';
 
 const code = (status: CellStatus): number => STATUS_NAMES.indexOf(status);
 
+/** Of a cell that has no pixels left. */
+export const NO_VALUES = code('no_values');
+
 /** What PyRadiomics' extractor would refuse, by a cell's form alone: `single_pixel`, `line`, `too_small`, else `ok`. */
 export function formStatus(cells: Cells, cell: number, settings: Settings): number {
   const [x0 = 0, y0 = 0, x1 = 0, y1 = 0] = cells.boxes.subarray(4 * cell, 4 * cell + 4);

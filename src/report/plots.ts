@@ -63,6 +63,9 @@ export function rocPlot(curves: readonly RocCurve[], colors: Readonly<Record<str
   );
 }
 
+/** What the title of the table of confusion takes, in any font. */
+const titleWidth = 400;
+
 /** Counts of truth against calls, shaded by the share of the row. */
 export function confusionPlot(classes: readonly string[], confusion: readonly (readonly number[])[]): string {
   const missed = confusion.some((row) => (row[classes.length] ?? 0) > 0);
@@ -72,7 +75,10 @@ export function confusionPlot(classes: readonly string[], confusion: readonly (r
   const left = 40 + Math.min(190, 7 * longest);
   const slanted = columns.length > 4 || longest * 7 > cell;
   const top = 62 + (slanted ? Math.min(120, 5 * longest) : 12);
-  const [width, height] = [left + cell * columns.length + (slanted ? Math.min(100, 5 * longest) : 16), top + cell * classes.length + 16];
+  const [width, height] = [
+    Math.max(titleWidth, left + cell * columns.length + (slanted ? Math.min(100, 5 * longest) : 16)),
+    top + cell * classes.length + 16,
+  ];
   const body = confusion.map((row, y) => {
     const total = row.reduce((sum, count) => sum + count, 0);
     const cells = columns.map((_, x) => {
@@ -137,7 +143,7 @@ export function learningPlots(curves: readonly LearningCurve[]): string[] {
         description: own
           .map(({ name, y }) => `${name}: from ${three(y.find(Number.isFinite) ?? NaN)} to ${three(y.findLast(Number.isFinite) ?? NaN)}`)
           .join('; '),
-        x: { label: 'epoch', low: x0, high: x1 > x0 ? x1 : x0 + 1 },
+        x: { label: 'epoch', low: x0, high: x1 > x0 ? x1 : x0 + 1, whole: true },
         y: { label: name, low: y0 >= 0 ? Math.max(0, y0 - room) : y0 - room, high: y1 + room },
         legend: own.map((curve, i) => [lineStyle(i), curve.name]),
       },

@@ -21,14 +21,17 @@ export interface Axis {
   label: string;
   low: number;
   high: number;
+  /** Whether only whole numbers mean anything. */
+  whole?: boolean;
 }
 
 /** Round numbers from `low` to `high`, about `wanted` of them. */
-export function ticks({ low, high }: Pick<Axis, 'low' | 'high'>, wanted = 5): number[] {
-  const raw = (high - low) / wanted;
+export function ticks({ low, high, whole = false }: Omit<Axis, 'label'>, wanted = 5): number[] {
+  const raw = whole ? Math.max(1, (high - low) / wanted) : (high - low) / wanted;
   if (!(raw > 0) || !Number.isFinite(raw)) return [low];
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = power * ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= raw * (1 - 1e-9)) as number);
+  const step =
+    power * ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= raw * (1 - 1e-9) && !(whole && (factor * power) % 1 > 0)) as number);
   const count = Math.floor(high / step + 1e-9) - Math.ceil(low / step - 1e-9) + 1;
   return Array.from({ length: Math.max(0, count) }, (_, i) => Number(((Math.ceil(low / step - 1e-9) + i) * step).toPrecision(12)));
 }

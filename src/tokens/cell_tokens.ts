@@ -126,9 +126,8 @@ export class CellTokens extends Tokeniser {
 
   #layoutOf({ tiles, oddOrder, near }: Arrangement, dtype: Dtype): TokenLayout {
     const distances = Tensor.empty([near.distances.length], dtype);
-    near.distances.forEach((distance, edge) => {
-      distances.data[edge] = distance / this.#radius;
-    });
+    const radius = this.#radius; // a loop over numbers: there are some 60 per cell
+    for (let edge = 0; edge < near.distances.length; edge++) distances.data[edge] = (near.distances[edge] as number) / radius;
     return {
       offsets: tiles,
       oddOrder: { to: Tensor.from(oddOrder), back: Tensor.from(inverse(oddOrder)) },

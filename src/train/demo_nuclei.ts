@@ -33,11 +33,15 @@ const about = (random: () => number, mean: number, spread: number): number => me
 const waves = (random: () => number, strength: number): Nucleus['waves'] =>
   [2, 3, 4, 5].map((k) => [(strength * gauss(random)) / k, random() * 2 * Math.PI] as const);
 
+// Every kind has members that look like another: a class is not told by one feature, and the surroundings help.
+
 function tumour(random: () => number, patient: Patient): Omit<Nucleus, 'x' | 'y'> {
-  const size = about(random, 4.9 * patient.grade, 0.17);
-  const shape = 1 + 0.75 * random() ** 1.4;
-  const open = random(); // vesicular, or dark throughout
-  const count = random() < 0.35 ? 0 : random() < 0.7 ? 1 : 2;
+  const small = random() < 0.1; // shrunken and dark, as a lymphocyte
+  const size = about(random, (small ? 3.3 : 4.9) * patient.grade, 0.17);
+  const spindle = random() < 0.1; // long, as in the stroma
+  const shape = spindle ? 2 + 1.2 * random() : 1 + 0.75 * random() ** 1.4;
+  const open = small ? 0 : random(); // vesicular, or dark throughout
+  const count = small || random() < 0.35 ? 0 : random() < 0.7 ? 1 : 2;
   return {
     kind: 0,
     a: size * Math.sqrt(shape),
@@ -55,8 +59,9 @@ function tumour(random: () => number, patient: Patient): Omit<Nucleus, 'x' | 'y'
 }
 
 function lymphocyte(random: () => number): Omit<Nucleus, 'x' | 'y'> {
-  const size = about(random, 2.75, 0.1);
-  const shape = 1 + 0.5 * random() ** 2;
+  const active = random() < 0.15; // larger and paler than those at rest
+  const size = about(random, active ? 3.5 : 2.75, 0.1);
+  const shape = 1 + (active ? 0.8 : 0.5) * random() ** 2;
   return {
     kind: 1,
     a: size * Math.sqrt(shape),
@@ -64,23 +69,30 @@ function lymphocyte(random: () => number): Omit<Nucleus, 'x' | 'y'> {
     angle: random() * Math.PI,
     bend: 0,
     waves: waves(random, 0.1),
-    chromatin: { inside: 1.75 + 0.5 * random(), rim: 0.1, clumps: 0.35, size: 1.3 },
+    chromatin: { inside: (active ? 1.25 : 1.75) + 0.5 * random(), rim: active ? 0.3 : 0.1, clumps: active ? 0.5 : 0.35, size: 1.3 },
     nucleoli: [],
     seed: Math.floor(random() * 2 ** 31),
   };
 }
 
 function stromal(random: () => number, angle: number): Omit<Nucleus, 'x' | 'y'> {
-  const plump = random() ** 2;
+  const look = random();
+  const across = look < 0.15; // cut across: short and dark
+  const plump = look > 0.88 ? 1 + 0.6 * random() : random() ** 2; // the plumpest look like tumour
   return {
     kind: 2,
-    a: about(random, 5.8 - 1.2 * plump, 0.24),
-    b: about(random, 1.45 + 1.3 * plump, 0.15),
+    a: across ? about(random, 3, 0.15) : about(random, 5.8 - 1.2 * plump, 0.24),
+    b: across ? about(random, 1.9, 0.15) : about(random, 1.45 + 1.3 * plump, 0.15),
     angle: angle + 0.25 * gauss(random),
-    bend: 0.02 * gauss(random),
+    bend: across ? 0 : 0.02 * gauss(random),
     waves: waves(random, 0.07),
-    chromatin: { inside: 1.45 - 0.55 * plump + 0.3 * random(), rim: 0.05 + 0.25 * plump, clumps: 0.25, size: 1.4 },
-    nucleoli: [],
+    chromatin: {
+      inside: 1.45 - 0.55 * Math.min(1, plump) + 0.3 * random(),
+      rim: 0.05 + 0.25 * plump,
+      clumps: 0.25 + 0.15 * plump,
+      size: 1.4,
+    },
+    nucleoli: plump > 1.2 ? [[0.3 * gauss(random), 0.3 * gauss(random), 0.7, 0.5 * random()]] : [],
     seed: Math.floor(random() * 2 ** 31),
   };
 }

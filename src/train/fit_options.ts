@@ -19,11 +19,11 @@ export interface Augmentation {
 export interface FitSettings {
   /** Passes over the training cells. Default 30. */
   epochs: number;
-  /** Cells per step, or tiles with cell tokens. Default 1024 or 8. */
+  /** Cells per step, or tiles with cell tokens. Default 1024 or 2: a study has few tiles, and learns from steps. */
   batch: number;
   /** Tokens that are differentiated at once: a step is cut into such parts, and gradients add up. Bounds memory. Default 4096. */
   tokenBudget: number;
-  /** Its peak. Default by width: 1e-3 to 64, 5e-4 to 128, 3e-4 beyond. */
+  /** Its peak. Default by width: 1e-3 to 64, 5e-4 to 128, 3e-4 beyond; twice that with cell tokens. */
   learningRate: number;
   /** Share of the steps in which the learning rate rises. Default 0.05. */
   warmup: number;
@@ -96,7 +96,7 @@ const NO_AUGMENTATION: Augmentation = Object.freeze({ noise: 0, hide: 0, dropCel
 /** Options that are not settings: they do not change the outcome. */
 const OTHERS = Object.freeze(['validation', 'scaling', 'checkpoint', 'checkpointEvery', 'resume', 'log', 'signal', 'onProgress']);
 
-const peakFor = (width: number): number => (width <= 64 ? 1e-3 : width <= 128 ? 5e-4 : 3e-4);
+const peakFor = (width: number, tiles: boolean): number => (tiles ? 2 : 1) * (width <= 64 ? 1e-3 : width <= 128 ? 5e-4 : 3e-4);
 
 type Range = readonly [least: number, most: number, whole?: 'whole'];
 
@@ -119,7 +119,7 @@ function checkNumber(name: string, value: unknown): void {
  */
 export function fitSettings(options: FitOptions, width: number, tiles: boolean, modelSeed: number): FitSettings {
   const settings: FitSettings = {
-    ...{ epochs: 30, batch: tiles ? 8 : 1024, tokenBudget: 4096, learningRate: peakFor(width), warmup: 0.05, finalRate: 0.01 },
+    ...{ epochs: 30, batch: tiles ? 2 : 1024, tokenBudget: 4096, learningRate: peakFor(width, tiles), warmup: 0.05, finalRate: 0.01 },
     ...{ weightDecay: 0.05, betas: [0.9, 0.98], clipNorm: 1, ema: 0.999, balance: 'weights', labelSmoothing: 0.05 },
     ...{ augment: DEFAULT_AUGMENTATION, patience: 8, seed: modelSeed },
   };

@@ -1,6 +1,7 @@
 import { readCellMask } from '../cells/read_cell_mask.js';
 import { UamError } from '../errors.js';
 import type { ImageWarning, LabelMask, RasterImage } from '../image/image.js';
+import { openImage } from '../image/open_image.js';
 import { readImage } from '../image/read_image.js';
 import { extract } from '../radiomics/extract.js';
 import type { FeatureTable } from '../radiomics/table.js';
@@ -51,7 +52,8 @@ export async function scaledImage(
   { image, mpp }: Pick<ImageInput, 'image' | 'mpp'>,
   { signal, otherwise }: Call,
 ): Promise<{ image: ScaledImage; warnings: readonly ImageWarning[] }> {
-  const read = typeof image === 'string' ? await readImage(image, signal ? { signal } : {}) : { ...image, warnings: [] };
+  const options = { ...(signal && { signal }), ...(mpp !== undefined && { mpp }) }; // what is given, readImage need not doubt
+  const read = typeof image === 'string' ? await readImage(image, options) : { ...image, warnings: [] };
   const { warnings, ...raster } = read;
   const wanted = mpp ?? raster.mpp ?? otherwise;
   const name = raster.name ?? (typeof image === 'string' ? image : 'the image');
@@ -63,6 +65,22 @@ export async function scaledImage(
     );
   }
   return { image: { ...raster, name, mpp: typeof wanted === 'number' ? [wanted, wanted] : wanted }, warnings };
+}
+
+/**
+ * The pixel size that `scaledImage` would find, from the head of a file.
+ *
+ * @returns undefined where it is not known
+ * @throws UamError as `openImage`
+ */
+export async function pixelSizeOf(
+  { image, mpp }: { image: string; mpp: number | undefined },
+  otherwise: number | undefined,
+): Promise<readonly [x: number, y: number] | undefined> {
+  if (mpp !== undefined) return [mpp, mpp];
+  const opened = await openImage(image);
+  await opened.close();
+  return opened.mpp ?? (otherwise === undefined ? undefined : [otherwise, otherwise]);
 }
 
 /**

@@ -8,12 +8,14 @@ import type { EpochRecord } from './training_state.js';
 /** The names of the notes in the file. */
 export const NOTES = Object.freeze({
   ...{ temperature: 'temperature', extraction: 'extraction', version: 'version', history: 'history' },
-  ...{ data: 'training-data', seen: 'training-marks' },
+  ...{ data: 'training-data', seen: 'training-marks', window: 'window' },
 });
 
 export interface ModelNotes {
   /** What its logits are divided by. */
   temperature: number;
+  /** The side of the largest tile that it has learned from, in micrometres; undefined where places do not matter, or it does not tell. */
+  window: number | undefined;
   /** The version of the package that trained it. */
   version: string | undefined;
   /** How features of images are extracted for it; undefined where it was trained on tables of unknown origin. */
@@ -28,9 +30,11 @@ export function modelNotes(notes: Readonly<Record<string, string>>, where: strin
   const temperature = Number(notes[NOTES.temperature] ?? 1);
   if (!(temperature > 0 && Number.isFinite(temperature)))
     throw new UamError('UAM_FORMAT', `${where}: its temperature is no number above 0`);
+  const window = notes[NOTES.window] === undefined ? undefined : Number(notes[NOTES.window]);
+  if (window !== undefined && !(window > 0 && window < 1e9)) throw new UamError('UAM_FORMAT', `${where}: its window is no number above 0`);
   const recipe = notes[NOTES.extraction];
   return {
-    ...{ temperature, version: notes[NOTES.version], extraction: recipe === undefined ? undefined : recipeFrom(recipe, where) },
+    ...{ temperature, window, version: notes[NOTES.version], extraction: recipe === undefined ? undefined : recipeFrom(recipe, where) },
     ...{ history: historyFrom(notes[NOTES.history], where), seen: marksFrom(notes[NOTES.seen], where) },
   };
 }

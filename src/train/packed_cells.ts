@@ -3,10 +3,12 @@ import { type FeatureColumns, refuseAbsent, type Scaling, scaledValue } from '..
 import type { Truth } from './dataset.js';
 import { type FeatureMatrix, FeatureRows, rising } from './feature_rows.js';
 import type { Pace } from './pace.js';
-import { type TileOptions, tilesOf } from './tiles.js';
+import { tilesOf } from './tiles.js';
+import { type WindowOptions, type Windows, windowsOf } from './windows.js';
 
 /** Cells ready for a model, tile by tile, in memory that threads share: plain data. */
 export interface PackedCells {
+  /** Rows; cells of overlapping tiles have several. */
   cells: number;
   /** Numbers per cell. */
   width: number;
@@ -22,6 +24,8 @@ export interface PackedCells {
   tiles: Int32Array;
   /** Which cell each row is, counted over all samples. */
   source: Int32Array;
+  /** What the answer of each row weighs in that of its cell; empty where every cell has one row. */
+  weights: Float32Array;
   /** Where the labels of each row begin, `[cells + 1]`. */
   labelStarts: Int32Array;
   labels: Int32Array;
@@ -48,9 +52,14 @@ export interface PackInput {
 
 const shared = (bytes: number) => new SharedArrayBuffer(bytes);
 
-/** Rows of one sample, tile by tile. */
-function tilesIn({ name, positions }: PackInput, places: boolean, options: TileOptions): Int32Array[] {
-  if (!places) return [];
+/** Cells of one sample, tile by tile; of every cell a tile where the model needs no places. */
+async function layOut(
+  { name, table, positions }: PackInput,
+  places: boolean,
+  windows: WindowOptions | undefined,
+  pace: Pace,
+): Promise<Windows> {
+  if (!places) return { tiles: [rising(table.length)], weights: [] };
   if (!positions) {
     throw new UamError(
       'UAM_DATA',
@@ -60,7 +69,7 @@ function tilesIn({ name, positions }: PackInput, places: boolean, options: TileO
   const bad = positions.findIndex((value) => !(Math.abs(value) < 1e9));
   if (bad >= 0)
     throw new UamError('UAM_DATA', `${name}: the position of cell ${bad >> 1} is ${positions[bad]}; micrometres below 1e9 were expected`);
-  return tilesOf(positions, options);
+  return windows ? windowsOf(positions, windows, pace) : { tiles: tilesOf(positions), weights: [] };
 }
 
 /** Where the features of the packed rows are: the matrices that samples share, each named once. */
@@ -98,10 +107,22 @@ function packLabels(packed: PackedCells, entries: readonly (readonly [row: numbe
   );
 }
 
+/** Lays the rows of one sample behind those that are there. */
+function layRows(packed: PackedCells, sample: PackInput, { tiles, weights }: Windows, ends: number[], cellsBefore: number): void {
+  let row = ends.at(-1) as number;
+  tiles.forEach((tile, at) => {
+    if (packed.positions.length > 0) layTile(packed, sample.positions as Float64Array, tile, row);
+    if (weights[at]) packed.weights.set(weights[at], row);
+    for (const cell of tile) packed.source[row++] = cellsBefore + cell;
+    ends.push(row);
+  });
+}
+
 /**
  * Lays cells tile by tile.
  *
  * @param places whether the model needs to know where cells lie
+ * @param windows tiles may lie over each other, for prediction: then a cell has several rows. Absent: every cell is in one tile
  * @throws UamError `UAM_DATA` where a feature or a place is absent
  */
 export async function packCells(
@@ -109,47 +130,47 @@ export async function packCells(
   scaling: Scaling,
   places: boolean,
   pace: Pace,
-  tileOptions: TileOptions = {},
+  windows?: WindowOptions,
 ): Promise<PackedCells> {
-  const cells = samples.reduce((sum, { table }) => sum + table.length, 0);
-  const width = scaling.names.length;
+  const layouts: Windows[] = [];
+  for (const sample of samples) {
+    layouts.push(await layOut(sample, places, windows, pace));
+    await pace.rest();
+  }
+  const cells = layouts.reduce((sum, { tiles }) => tiles.reduce((rows, { length }) => rows + length, sum), 0);
   const matrices = new Matrices(scaling.names);
   const packed: PackedCells = {
-    ...{ cells, width, scaling, matrices: matrices.list },
+    ...{ cells, width: scaling.names.length, scaling, matrices: matrices.list },
     matrixOf: new Int32Array(shared(4 * cells)),
     matrixRow: new Int32Array(shared(4 * cells)),
     positions: new Float64Array(shared(places ? 16 * cells : 0)),
     tiles: rising(places ? 1 : cells + 1),
     source: new Int32Array(shared(4 * cells)),
+    weights: new Float32Array(layouts.some(({ weights }) => weights.length > 0) ? cells : 0).fill(1),
     labelStarts: new Int32Array(shared(4 * (cells + 1))),
     labels: new Int32Array(0),
     unmatched: new Int32Array(0),
   };
   const ends = [0];
   const entries: [number, number][] = [];
-  let first = 0;
-  for (const sample of samples) {
-    const target = rising(sample.table.length, first);
+  let before = 0;
+  for (const [at, sample] of samples.entries()) {
+    const first = ends.at(-1) as number;
+    layRows(packed, sample, layouts[at] as Windows, ends, before);
     await pace.rest();
-    let row = first;
-    for (const tile of tilesIn(sample, places, tileOptions)) {
-      layTile(packed, sample.positions as Float64Array, tile, row);
-      for (const cell of tile) target[cell] = row++;
-      ends.push(row);
-      await pace.rest();
-    }
     const table = sample.table instanceof FeatureRows ? sample.table : await FeatureRows.from(sample.table, scaling.names, pace);
     const matrix = matrices.indexOf(table);
-    for (let cell = 0; cell < target.length; cell++) {
-      const at = target[cell] as number;
-      packed.source[at] = first + cell;
-      packed.matrixOf[at] = matrix;
-      packed.matrixRow[at] = table.rows[cell] as number;
+    const rowOf = new Int32Array(table.length);
+    for (let row = first; row < (ends.at(-1) as number); row++) {
+      const cell = (packed.source[row] as number) - before;
+      packed.matrixOf[row] = matrix;
+      packed.matrixRow[row] = table.rows[cell] as number;
+      rowOf[cell] = row;
     }
-    await pace.rest();
     const { truth } = sample;
-    truth?.cells.forEach((cell, i) => void entries.push([cell < 0 ? -1 : (target[cell] as number), truth.classes[i] as number]));
-    first += sample.table.length;
+    truth?.cells.forEach((cell, i) => void entries.push([cell < 0 ? -1 : (rowOf[cell] as number), truth.classes[i] as number]));
+    before += table.length;
+    await pace.rest();
   }
   if (places) packed.tiles = Int32Array.from(ends);
   packLabels(packed, entries);

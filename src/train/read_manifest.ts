@@ -4,11 +4,13 @@ import { mismatch, UamError } from '../errors.js';
 import type { ImageWarning } from '../image/image.js';
 import { type CellFiles, CellSource, type FoundCells } from './cell_source.js';
 import { CellDataset, type SampleInput, type Split } from './dataset.js';
+import { pixelSizeOf } from './image_cells.js';
 import { matchPoints } from './match_points.js';
 import { DEFAULT_RECIPE, type ExtractionRecipe } from './recipe.js';
 
 export interface ReadDatasetOptions {
-  /** How features are extracted. Default: all classes on grey, haematoxylin and eosin. */
+  /** How features are extracted. Default: all classes on grey, haematoxylin and eosin, at the pixel size of the first image: images of
+   * another are resampled to it. `mpp: 'own'` measures each image at its own. */
   extraction?: ExtractionRecipe;
   /** Micrometres per pixel of images that neither tell it nor have it in the manifest's column `mpp`. */
   mpp?: number;
@@ -110,6 +112,13 @@ async function linesOf(path: string): Promise<Line[]> {
   });
 }
 
+/** A recipe that says at which pixel size features are measured: where it does not, at that of an image. */
+async function scaled(recipe: ExtractionRecipe, first: Line | undefined, otherwise: number | undefined): Promise<ExtractionRecipe> {
+  if (recipe.mpp !== undefined || !first) return recipe;
+  const size = await pixelSizeOf(first, otherwise);
+  return size ? { ...recipe, mpp: Number(Math.sqrt(size[0] * size[1]).toPrecision(6)) } : recipe;
+}
+
 /**
  * Reads a manifest and extracts the cells of its images. Features are kept in float32.
  *
@@ -134,8 +143,9 @@ async function linesOf(path: string): Promise<Line[]> {
  * await rm(folder, { recursive: true });
  */
 export async function readDataset(path: string, options: ReadDatasetOptions = {}): Promise<CellDataset> {
-  const { extraction = DEFAULT_RECIPE, classes, signal, onProgress } = options;
+  const { classes, signal, onProgress } = options;
   const lines = await linesOf(path);
+  const extraction = await scaled(options.extraction ?? DEFAULT_RECIPE, lines[0], options.mpp);
   const source = await CellSource.open(extraction, { cache: options.cache, otherwise: options.mpp, signal });
   const samples: SampleInput[] = [];
   for await (const { at, cells } of source.all(lines)) {

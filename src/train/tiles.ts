@@ -8,15 +8,27 @@ export interface TileOptions {
 /** Rows of `cells`, halved across the longer side of the box that holds them until none has more than `most`. */
 function halved(positions: Float64Array, cells: Int32Array, most: number): Int32Array[] {
   if (cells.length <= most) return [cells];
-  const side = (axis: number) => {
-    const places = Float64Array.from(cells, (cell) => positions[2 * cell + axis] as number);
-    return places.reduce((high, at) => Math.max(high, at), -Infinity) - places.reduce((low, at) => Math.min(low, at), Infinity);
-  };
-  const axis = side(0) >= side(1) ? 0 : 1;
+  const { extent } = boxOf(
+    Float64Array.from({ length: 2 * cells.length }, (_, i) => positions[2 * (cells[i >> 1] as number) + (i & 1)] as number),
+  );
+  const axis = extent[0] >= extent[1] ? 0 : 1;
   const along = (cell: number) => positions[2 * cell + axis] as number;
   const sorted = cells.slice().sort((a, b) => along(a) - along(b) || a - b);
   const middle = sorted.length >> 1;
   return [sorted.slice(0, middle), sorted.slice(middle)].flatMap((half) => halved(positions, half.sort(), most));
+}
+
+/** The box that holds all places: its lowest corner, and its sides. */
+export function boxOf(positions: Float64Array): { low: [number, number]; extent: [number, number] } {
+  const low: [number, number] = [Infinity, Infinity];
+  const high: [number, number] = [-Infinity, -Infinity];
+  for (let at = 0; at < positions.length; at++) {
+    const axis = (at & 1) as 0 | 1;
+    const place = positions[at] as number;
+    if (place < low[axis]) low[axis] = place;
+    if (place > high[axis]) high[axis] = place;
+  }
+  return { low, extent: [high[0] - low[0], high[1] - low[1]] };
 }
 
 /**
@@ -28,16 +40,8 @@ function halved(positions: Float64Array, cells: Int32Array, most: number): Int32
  */
 export function tilesOf(positions: Float64Array, { size = 512, most = 2048 }: TileOptions = {}): Int32Array[] {
   const count = positions.length / 2;
-  const low: [number, number] = [Infinity, Infinity];
-  const high: [number, number] = [-Infinity, -Infinity];
-  for (let cell = 0; cell < count; cell++) {
-    for (const axis of [0, 1] as const) {
-      const place = positions[2 * cell + axis] as number;
-      if (place < low[axis]) low[axis] = place;
-      if (place > high[axis]) high[axis] = place;
-    }
-  }
-  const [wide, tall] = [high[0] - low[0], high[1] - low[1]];
+  const { low, extent } = boxOf(positions);
+  const [wide, tall] = extent;
   const [columns, rows] = [Math.max(1, Math.ceil(wide / size)), Math.max(1, Math.ceil(tall / size))];
   const squareOf = (cell: number) => {
     const column = Math.floor((((positions[2 * cell] as number) - low[0]) / (wide || 1)) * columns);

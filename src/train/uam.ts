@@ -5,7 +5,7 @@ import { packageVersion } from '../native/load.js';
 import type { FeatureTable } from '../radiomics/table.js';
 import type { FeatureColumns } from '../tokens/scaling.js';
 import { type TokeniserKind, type TokensConfig, tokensConfig } from '../tokens/tokens_config.js';
-import { type BackboneOptions, backboneConfig } from '../uam/config.js';
+import { type BackboneOptions, backboneConfig, type Size } from '../uam/config.js';
 import { type CellDataset, positionsOf } from './dataset.js';
 import { fingerprintOf, listHash } from './fingerprint.js';
 import type { FitOutcome } from './fit_loop.js';
@@ -23,8 +23,14 @@ import { softmaxAt } from './temperature.js';
 import { runTask, type Task, type TaskResult, type Weights } from './thread_task.js';
 import { scalingOf } from './training_scaling.js';
 import type { EpochRecord } from './training_state.js';
+import { byCell, windowSize } from './windows.js';
 
-export interface UamOptions extends BackboneOptions {
+export interface UamOptions extends Omit<BackboneOptions, 'size'> {
+  /**
+   * Takes width, depth, heads, state and the inner widths from `SIZES`. Default `'S'`, which is what docs/results.md has measured on
+   * dozens of images; the specification's B is for more.
+   */
+  size?: Size;
   /** How cells become tokens: `'feature'`, `'cell'` (default), `'chunk'`, `'vector'`, or more settings. */
   tokens?: TokeniserKind | Partial<TokensConfig>;
   /** Of the values to start from, and of everything random in training. Default 1. */
@@ -43,7 +49,7 @@ export interface CellInput {
 export interface PredictOptions {
   /** Whether the backbone's state of each cell is wanted. Default true. */
   embeddings?: boolean;
-  /** Tokens worked on at once. Default 8192. */
+  /** Tokens that each thread works on at once, a tile at least. Default 2048: more takes more memory, and is not faster. */
   tokenBudget?: number;
   signal?: AbortSignal;
   onProgress?: (progress: FitProgress) => void;
@@ -66,6 +72,8 @@ interface Trained {
   /** What `facts.notes` say. */
   notes: ModelNotes;
 }
+
+const DEFAULT_SIZE: Size = 'S';
 
 /** Numbers of parameters times tokens that take some 20 ms: what is less is done at once, not on another thread. */
 const SMALL = 5e7;
@@ -100,7 +108,8 @@ export class UAM {
    * const model = UAM.create({ size: 'S', architecture: 'amamba-moe', tokens: 'cell' });
    */
   static create(options: UamOptions = {}): UAM {
-    const { tokens, seed = 1, ...backbone } = options;
+    const { tokens, seed = 1, size = DEFAULT_SIZE, ...given } = options;
+    const backbone = { size, ...given };
     if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
       throw new UamError('UAM_ARGUMENT', `UAM: seed must be an integer from 0 to 4294967295, received ${String(seed)}`);
     }
@@ -194,7 +203,8 @@ export class UAM {
    *   `UAM_IO`, `UAM_ABORTED`
    */
   async fit(dataset: CellDataset, options: FitOptions = {}): Promise<FitReport> {
-    const { tokens: kind, seed = 1, ...backbone } = this.options;
+    const { tokens: kind, seed = 1, size = DEFAULT_SIZE, ...given } = this.options;
+    const backbone = { size, ...given };
     const tokens = tokensConfig(tokensOf(kind));
     const places = tokens.kind === 'cell';
     const settings = fitSettings(options, backboneConfig(backbone).width, places, seed);
@@ -221,6 +231,7 @@ export class UAM {
     const notes = {
       ...{ [NOTES.temperature]: String(outcome.temperature), [NOTES.version]: packageVersion(), [NOTES.data]: data, ...recipe },
       ...{ [NOTES.seen]: JSON.stringify(seen), [NOTES.history]: JSON.stringify(outcome.history) },
+      ...(places ? { [NOTES.window]: String(windowSize(packed.positions)) } : {}),
     };
     const facts = { scaling, classes: [...dataset.classes], notes };
     this.#trained = { config, weights, facts, notes: modelNotes(notes, 'the model') };
@@ -241,8 +252,8 @@ export class UAM {
    *   `radiomics.extract`; `UAM_ABORTED`
    */
   async predict(input: FeatureTable | FeatureColumns | CellInput | ImageInput, options: PredictOptions = {}): Promise<Predictions> {
-    const { config, weights, facts } = this.#ready('predict');
-    const { embeddings = true, tokenBudget = 8192, signal, onProgress } = options;
+    const { config, weights, facts, notes } = this.#ready('predict');
+    const { embeddings = true, tokenBudget = 2048, signal, onProgress } = options;
     if ('image' in input) return this.#predictImage(input, options);
     const { table, positions, mpp }: CellInput = 'table' in input ? input : { table: input };
     const places = positions ?? ('centroids' in table && mpp !== undefined ? positionsOf(table.centroids, mpp, 'predict') : undefined);
@@ -250,12 +261,14 @@ export class UAM {
       throw new UamError('UAM_SHAPE', `predict: positions must be x and y of ${table.length} cells, received ${places.length} numbers`);
     }
     const pace = new Pace('predict', signal);
-    const cells = await packCells([{ name: 'predict', table, positions: places }], facts.scaling, config.tokens.kind === 'cell', pace);
+    const cells = await packCells([{ name: 'predict', table, positions: places }], facts.scaling, config.tokens.kind === 'cell', pace, {
+      size: notes.window,
+    });
     const task: Task = { predict: { config, weights, cells, tokenBudget, embeddings } };
     const run = cells.cells * weightOf(config, weights) < SMALL ? runTask : runOffThread;
     const { predict } = (await run(task, { signal, onProgress })) as Extract<TaskResult, { fit?: undefined }>;
     const width = config.backbone.width;
-    const inOrder = (rows: Float32Array, size: number) => ordered(rows, size, cells.source, pace);
+    const inOrder = (rows: Float32Array, size: number) => byCell(rows, size, cells, table.length, pace);
     return new Predictions({
       classNames: facts.classes,
       probabilities: Float32Array.from(softmaxAt(await inOrder(predict.logits, config.classes), config.classes, this.temperature)),
@@ -296,14 +309,4 @@ const tokensOf = (tokens: UamOptions['tokens'] = 'cell'): Partial<TokensConfig> 
 function weightOf({ features, tokens }: ClassifierConfig, weights: Weights): number {
   const numbers = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0);
   return numbers * (tokens.kind === 'feature' ? features + 1 : tokens.kind === 'chunk' ? Math.ceil(features / 16) + 1 : 1);
-}
-
-/** Rows back in the order that cells were given in. */
-async function ordered(rows: Float32Array, size: number, source: Int32Array, pace: Pace): Promise<Float32Array> {
-  const out = new Float32Array(rows.length);
-  for (let row = 0; row < source.length; row++) {
-    out.set(rows.subarray(row * size, (row + 1) * size), (source[row] as number) * size);
-    if (row % 4096 === 0) await pace.rest();
-  }
-  return out;
 }

@@ -6,6 +6,7 @@ import { BiMamba } from '../nn/mamba.js';
 import { addRms, rms } from '../nn/norm.js';
 import { add, mul, sub } from '../ops/binary.js';
 import { reshape, slice } from '../ops/copy_strided.js';
+import { gateMix } from '../ops/gate_mix.js';
 import { matmul } from '../ops/matmul.js';
 import { sigmoid } from '../ops/unary.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -70,7 +71,8 @@ export class AmambaLayer extends Layer {
     if (!m) return { mixed: a as Tensor };
     if (!a) return { mixed: m };
     const gate = this.#gate(u, m, a);
-    if (gate.shape.at(-1) === u.shape.at(-1)) return { mixed: add(mul(gate, a), mul(sub(1, gate), m)), gate };
+    if (gate.shape.length === 2) return { mixed: gateMix(gate, a, m), gate };
+    // One gate for all tokens.
     const heads = gate.shape.at(-1) as number;
     const inHeads = (t: Tensor) => reshape(t, [t.shape[0] as number, heads, this.#config.width / heads]);
     const g = reshape(gate, [...gate.shape, 1]);

@@ -25,6 +25,8 @@ export interface BackboneRun {
   at?: TrainingStep | undefined;
   /** Keeps only what goes into each layer and computes the rest again in the backward pass: less memory, more time. Default false. */
   recompute?: boolean;
+  /** Changes the tokens once, when `after` layers are through: where another model meets this one. */
+  meeting?: { after: number; change: (tokens: Tensor) => Tensor } | undefined;
 }
 
 export interface BackboneOutput {
@@ -97,7 +99,7 @@ export class Backbone extends Module {
    * @param layout which tokens belong together
    * @throws UamError `UAM_SHAPE` for tokens of another width; `UAM_ARGUMENT` in training mode without `run.at`
    */
-  forward(tokens: Tensor, layout: TokenLayout, { at, recompute = false }: BackboneRun = {}): BackboneOutput {
+  forward(tokens: Tensor, layout: TokenLayout, { at, recompute = false, meeting }: BackboneRun = {}): BackboneOutput {
     const { width, dropout, dropPath, depth } = this.config;
     if (tokens.shape.length !== 2 || tokens.shape[1] !== width) {
       throw mismatch('UAM_SHAPE', 'backbone: tokens', `[tokens, ${width}]`, format(tokens.shape));
@@ -106,12 +108,12 @@ export class Backbone extends Module {
     if (random && !at) {
       throw new UamError('UAM_ARGUMENT', 'backbone: in training mode dropout needs `at: { seed, step }`; call eval() to do without');
     }
-    let x = tokens;
+    let x = meeting?.after === 0 ? meeting.change(tokens) : tokens;
     const outputs = this.layers.map((layer, i) => {
       const pathRate = depth > 1 ? (dropPath * i) / (depth - 1) : dropPath;
       const input: LayerInput = { layout, noise: random && at ? new LayerNoise(at, i, dropout, pathRate) : undefined };
       const output = this.#through(layer, x, input, recompute);
-      x = output.x;
+      x = meeting?.after === i + 1 ? meeting.change(output.x) : output.x;
       return output;
     });
     return {

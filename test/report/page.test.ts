@@ -146,6 +146,8 @@ t.test('ticks are round and inside', async (t) => {
   t.same(ticks({ low: 0, high: 1 }), [0, 0.2, 0.4, 0.6, 0.8, 1]);
   t.same(ticks({ low: 0.13, high: 0.87 }), [0.2, 0.4, 0.6, 0.8]);
   t.same(ticks({ low: 1, high: 30 }), [10, 20, 30]);
+  t.same(ticks({ low: 1, high: 12, whole: true }), [5, 10], 'half an epoch is none');
+  t.same(ticks({ low: 1, high: 2, whole: true }), [1, 2]);
   t.same(ticks({ low: -3, high: 3 }), [-2, 0, 2]);
   t.same(ticks({ low: 5, high: 5 }), [5]);
   t.equal(escaped(`<a b="c">&'`), '&#60;a b=&#34;c&#34;&#62;&#38;&#39;');

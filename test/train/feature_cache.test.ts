@@ -75,6 +75,9 @@ t.test('what is kept is what is measured', async (t) => {
 t.test('other pixels, masks, settings or pixel sizes are other files', async (t) => {
   t.same((await read({ mpp: 0.25 })).cached, [false, false, false]);
   t.same((await read({ extraction: { ...extraction, channels: ['grey'], settings: { binWidth: 10 } } })).cached, [false, false, false]);
+  t.same((await read({ extraction: { ...extraction, mpp: 0.25 } })).cached, [false, false, false], 'measured at another size');
+  t.same((await read({ extraction: { ...extraction, mpp: 'own' } })).cached, [false, false, false]);
+  t.same((await read({ extraction: { ...extraction, mpp: 0.5 } })).cached, [true, true, true], 'what the first image says, too');
   const before = readFileSync(file('tile2.png'));
   writeFileSync(file('tile2.png'), readFileSync(file('tile1.png')));
   t.same((await read()).cached, [true, false, true]);
@@ -84,7 +87,7 @@ t.test('other pixels, masks, settings or pixel sizes are other files', async (t)
 
 /** Where the cache keeps the first image. */
 async function pathOfFirst(): Promise<string> {
-  const held = await FeatureCache.open(cache, extraction, new Pace('test'));
+  const held = await FeatureCache.open(cache, { ...extraction, mpp: 0.5 }, new Pace('test'));
   const files = { image: file('tile1.png'), mask: file('tile1_mask.png') };
   return join(cache, `${await held.keyOf({ ...files, mpp: undefined, otherwise: 0.5 })}.safetensors`);
 }

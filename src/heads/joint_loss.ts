@@ -1,0 +1,115 @@
+import { mismatch, UamError } from '../errors.js';
+import { bceWithLogits } from '../ops/bce_with_logits.js';
+import { add, mul } from '../ops/binary.js';
+import { reshape, slice } from '../ops/copy_strided.js';
+import { crossEntropy } from '../ops/cross_entropy.js';
+import { softDice } from '../ops/soft_dice.js';
+import { exp, neg } from '../ops/unary.js';
+import { where } from '../ops/where.js';
+import { format, sameShape, sizeOf } from '../tensor/shape.js';
+import { Tensor } from '../tensor/tensor.js';
+import { EXPERT_LOSSES } from '../uam/backbone.js';
+import type { JointOutput } from './joint_model.js';
+
+/** Labels that count for nothing. */
+export const NO_LABEL = Object.freeze({ cell: -1, region: 255 });
+
+export interface JointTargets {
+  /** int32 [cells]: the class of each, -1 where it is not known. */
+  cells?: Tensor | undefined;
+  /** uint8 [images, height, width] or [images, height, width, regions]: 1, 0, or 255 where it is not known. */
+  regions?: Tensor | undefined;
+}
+
+export interface JointLossOptions {
+  /** [classes], see `crossEntropy`. */
+  classWeight?: Tensor | undefined;
+  /** Default 0.05. */
+  labelSmoothing?: number;
+  /** [2], `JointModel.taskScales`: both tasks are weighed by e^-s, and s is added. */
+  taskScales?: Tensor | undefined;
+}
+
+export interface JointLoss {
+  /** What is to be differentiated; undefined where nothing has a label. */
+  total: Tensor | undefined;
+  /** Cross entropy of the cells; undefined where none has a label. */
+  cells: Tensor | undefined;
+  /** Binary cross entropy and Dice of the regions; undefined where no pixel has a label. */
+  regions: Tensor | undefined;
+}
+
+const sumOf = (terms: readonly (Tensor | undefined)[]): Tensor | undefined =>
+  terms.reduce((total, term) => (total && term ? add(total, term) : (total ?? term)), undefined);
+
+function cellLoss({ cells }: JointOutput, target: Tensor | undefined, options: JointLossOptions): Tensor | undefined {
+  if (!cells || !target?.data.some((label) => label !== NO_LABEL.cell)) return undefined;
+  const { classWeight, labelSmoothing = 0.05 } = options;
+  return crossEntropy(cells.logits, target, { ...(classWeight && { classWeight }), labelSmoothing, ignoreIndex: NO_LABEL.cell });
+}
+
+/** Probability 0 in any float type. */
+const CERTAINLY_NOT = -1e5;
+
+/** Masks of what counts and what is there, and how many groups (a region of an image) have any label. */
+function masksOf(target: Tensor, { shape, dtype }: Tensor): { keep: Tensor; truth: Tensor; groups: number } {
+  const regions = shape[3] as number;
+  const perImage = sizeOf(shape.slice(1));
+  const keep = Tensor.zeros(shape, 'uint8');
+  const truth = Tensor.zeros(shape, dtype);
+  const labelled = new Uint8Array((shape[0] as number) * regions);
+  for (let i = 0; i < target.size; i++) {
+    const label = target.data[i] as number;
+    if (label === NO_LABEL.region) continue;
+    if (label > 1) throw mismatch('UAM_DATA', `jointLoss: regions[${i}]`, '0, 1, or 255 where it is not known', String(label));
+    keep.data[i] = 1;
+    truth.data[i] = label;
+    labelled[Math.floor(i / perImage) * regions + (i % regions)] = 1;
+  }
+  return { keep, truth, groups: labelled.reduce((sum, any) => sum + any, 0) };
+}
+
+function regionLoss({ regions }: JointOutput, target: Tensor | undefined): Tensor | undefined {
+  if (!regions || !target) return undefined;
+  const { shape } = regions;
+  const fits = sameShape(target.shape, shape) || (shape[3] === 1 && sameShape(target.shape, shape.slice(0, 3)));
+  if (!fits) throw mismatch('UAM_SHAPE', 'jointLoss: regions', format(shape), format(target.shape));
+  if (target.dtype !== 'uint8') throw mismatch('UAM_DTYPE', 'jointLoss: regions', 'uint8', target.dtype);
+  const { keep, truth, groups } = masksOf(target, regions);
+  if (groups === 0) return undefined;
+  const entropy = bceWithLogits(regions, truth, { keep });
+  // Where nothing is known, probability and truth are 0 and add nothing to either sum; a group without labels has the Dice loss 0.
+  const known = where(keep, regions, Tensor.full([1], CERTAINLY_NOT, regions.dtype));
+  const dice = softDice(known, truth, { smooth: 1, eps: 0 });
+  return add(entropy, mul(dice, ((shape[0] as number) * (shape[3] as number)) / groups));
+}
+
+/**
+ * The loss of both tasks: cross entropy of the cells with label smoothing, plus binary cross entropy and 1 - (2 sum p t + 1) / (sum p +
+ * sum t + 1) of the regions, whose Dice is taken per image (and region) and averaged over those that have labels, plus the losses of the
+ * mixtures of experts. With `taskScales` s each task L becomes e^-s L + s (Kendall et al. 2018). What has no label counts for nothing,
+ * and a task without labels adds 0.
+ *
+ * @throws UamError `UAM_SHAPE`, `UAM_DTYPE`; `UAM_ARGUMENT`, `UAM_DATA` for labels that cannot be
+ * @example
+ * const regions = Tensor.zeros([1, 2, 2, 1]);
+ * const { total, cells } = jointLoss({ regions }, { regions: Tensor.from(Uint8Array.of(1, 0, 255, 255), [1, 2, 2]) });
+ * total?.item();   // 0.6931 + 1 - (1 + 1) / (1 + 1 + 1) = 1.0265
+ * cells;           // undefined
+ */
+export function jointLoss(output: JointOutput, targets: JointTargets, options: JointLossOptions = {}): JointLoss {
+  const cells = cellLoss(output, targets.cells, options);
+  const regions = regionLoss(output, targets.regions);
+  const { taskScales } = options;
+  if (taskScales && taskScales.size !== 2)
+    throw new UamError('UAM_SHAPE', `jointLoss: taskScales must be [2], received ${format(taskScales.shape)}`);
+  const weighed = [cells, regions].map((loss, task) => {
+    if (!loss || !taskScales) return loss;
+    const s = reshape(slice(taskScales, [task], [task + 1]), []);
+    return add(mul(exp(neg(s)), loss), s);
+  });
+  const { loadBalance, zLoss } = output.cells ?? {};
+  const experts = [loadBalance && mul(loadBalance, EXPERT_LOSSES.loadBalance), zLoss && mul(zLoss, EXPERT_LOSSES.zLoss)];
+  const tasks = sumOf(weighed);
+  return { total: tasks && sumOf([tasks, ...experts]), cells, regions };
+}
