@@ -6,7 +6,7 @@ import { writeWhole } from '../../src/files/write_whole.js';
 import type { LabelMask, RasterImage } from '../../src/image/image.js';
 import { readImage } from '../../src/image/read_image.js';
 import { readMask } from '../../src/image/read_mask.js';
-import type { CellDataset } from '../../src/train/dataset.js';
+import { CellDataset } from '../../src/train/dataset.js';
 import { scorePredictions } from '../../src/train/metrics.js';
 import type { Predictions } from '../../src/train/predictions.js';
 import { UAM } from '../../src/train/uam.js';
@@ -123,7 +123,9 @@ export async function outOfDomain(places: Places, seeds: number, log: Log): Prom
   const folder = join(places.data, 'puma');
   const task = TASKS.find(({ name }) => name === 'brca_m2c') as (typeof TASKS)[number];
   if (!existsSync(folder)) return log(`without puma: ${folder} is not there`);
-  const dataset = await task.make(places, log);
+  const { samples, classes, extraction } = await task.make(places, log);
+  // Measured at the pixels of the image that is given: which those are is what the two rows differ in.
+  const dataset = new CellDataset(samples, classes, { ...extraction, mpp: 'own' });
   const models: UAM[] = [];
   for (let seed = 1; seed <= seeds; seed++) {
     log(`puma: training seed ${seed} on ${dataset.patients.length} patients of brca_m2c`);
