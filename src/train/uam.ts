@@ -266,7 +266,12 @@ export class UAM {
     });
     const task: Task = { predict: { config, weights, cells, tokenBudget, embeddings } };
     const run = cells.cells * weightOf(config, weights) < SMALL ? runTask : runOffThread;
-    const { predict } = (await run(task, { signal, onProgress })) as Extract<TaskResult, { fit?: undefined }>;
+    // Where windows lie over each other a cell has several rows: the caller is told of cells.
+    const tell =
+      onProgress &&
+      (({ done, total, ...rest }: FitProgress) =>
+        onProgress({ ...rest, done: Math.floor((done / Math.max(1, total)) * table.length), total: table.length }));
+    const { predict } = (await run(task, { signal, onProgress: tell })) as Extract<TaskResult, { fit?: undefined }>;
     const width = config.backbone.width;
     const inOrder = (rows: Float32Array, size: number) => byCell(rows, size, cells, table.length, pace);
     return new Predictions({
