@@ -59,7 +59,7 @@ export function addTrainFlags(command: Command): void {
       'the share of the patients to keep for validation, 0 to 1, or a second manifest (with --table: table) ' +
         '(default: the lines whose split is validation, or where there are none 0.2)',
     )
-    .option('--size <size>', `how large the model is: ${Object.keys(SIZES).join(', ')} (default: S, for dozens of images)`)
+    .option('--size <size>', `how large the model is: ${Object.keys(SIZES).join(', ')} (default: S)`)
     .option(
       '--architecture <name>',
       `amamba and amamba-moe are UAM, the others are for comparison: ${ARCHITECTURES.join(', ')} (default: amamba)`,

@@ -27,8 +27,8 @@ import { byCell, windowSize } from './windows.js';
 
 export interface UamOptions extends Omit<BackboneOptions, 'size'> {
   /**
-   * Takes width, depth, heads, state and the inner widths from `SIZES`. Default `'S'`, which is what docs/results.md has measured on
-   * dozens of images; the specification's B is for more.
+   * Takes width, depth, heads, state and the inner widths from `SIZES`. Default `'S'`, the largest that docs/results.md has measured
+   * (on dozens of images); the specification's default, B, was not tried there.
    */
   size?: Size;
   /** How cells become tokens: `'feature'`, `'cell'` (default), `'chunk'`, `'vector'`, or more settings. */
