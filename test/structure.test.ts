@@ -41,6 +41,7 @@ const order = [
   'heads',
   'report',
   'train',
+  'slides',
   'pipeline',
   'cli',
 ];
