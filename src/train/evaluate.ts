@@ -1,8 +1,9 @@
 import { UamError } from '../errors.js';
 import type { Calibration, EvaluationReport, LearningCurve } from '../report/evaluation_report.js';
-import { type BootstrapOptions, bootstrapIntervals } from './bootstrap.js';
+import { bootstrapIntervals } from './bootstrap.js';
 import { Scorer } from './metrics.js';
 import { rocCurve } from './ranking.js';
+import type { BootstrapOptions } from './resampled.js';
 import { checkLeakage } from './split.js';
 import { fitTemperature, softmaxAt } from './temperature.js';
 import type { TestedPoints } from './tested_points.js';

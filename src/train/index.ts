@@ -1,6 +1,6 @@
 // Training and the model as a whole: the public API of `train`.
 
-export { type BootstrapOptions, bootstrapIntervals, pairedDifference } from './bootstrap.js';
+export { bootstrapIntervals, pairedDifference } from './bootstrap.js';
 export {
   CellDataset,
   type CellSample,
@@ -23,6 +23,9 @@ export { auprc, auroc, rocCurve } from './ranking.js';
 export { type ReadDatasetOptions, readDataset } from './read_manifest.js';
 export { type ReadTableOptions, readTable } from './read_table.js';
 export { DEFAULT_RECIPE, type ExtractionRecipe } from './recipe.js';
+export { type RegionCountOptions, regionCounts } from './region_counts.js';
+export { pairedRegionDifference, type ScoredImage, type ScoreRegionsOptions, scoreRegions } from './region_scores.js';
+export type { BootstrapOptions } from './resampled.js';
 export type { SeenSample } from './seen.js';
 export { checkLeakage, type Fold, groupedFolds, type PatientSplit, type SplitSamples, splitByPatient } from './split.js';
 export { fitTemperature, softmaxAt } from './temperature.js';
