@@ -17,6 +17,7 @@ export type {
   EvaluationReport,
   Interval,
   LearningCurve,
+  RegionEvaluation,
   ReliabilityBin,
   RocCurve,
   Scores,

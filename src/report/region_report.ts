@@ -44,6 +44,8 @@ export interface RegionKindScores {
   bothEmpty: number;
   /** Of these, images that are called somewhere, but have none of it: precision, Dice and IoU are 0, and there is no recall. */
   trueEmpty: number;
+  /** Part of the known pixels that lie in it: what calling everything would have as its precision. */
+  share: number;
   /** From the pixels of all images together. */
   pooled: SegmentationScores;
   /** Mean of each score over the images that have it. */

@@ -1,5 +1,6 @@
 import { UamError } from '../errors.js';
 import type { Calibration, EvaluationReport, LearningCurve } from '../report/evaluation_report.js';
+import type { RegionReport } from '../report/region_report.js';
 import { bootstrapIntervals } from './bootstrap.js';
 import { Scorer } from './metrics.js';
 import { rocCurve } from './ranking.js';
@@ -21,6 +22,8 @@ export interface EvaluateOptions extends BootstrapOptions {
   learning?: LearningCurve[] | undefined;
   /** Settings and remarks, for the page. */
   notes?: string[] | undefined;
+  /** How the model tells regions (`scoreRegions`), for the report. */
+  regions?: RegionReport | undefined;
 }
 
 /** Points of an ROC curve in a report: enough to draw it. */
@@ -77,7 +80,7 @@ function checkParts(tested: TestedPoints, { validation, trainedOn, temperature }
  * console.log(scores.accuracy, intervals.macroF1.low);
  */
 export async function evaluate(tested: TestedPoints, options: EvaluateOptions = {}): Promise<EvaluationReport> {
-  const { title = 'Evaluation', validation, learning, notes, level = 0.95 } = options;
+  const { title = 'Evaluation', validation, learning, notes, regions, level = 0.95 } = options;
   checkParts(tested, options);
   const before = new Scorer(tested);
   const temperature = options.temperature ?? (validation && fitTemperature(logits(validation.probabilities), validation.truth));
@@ -104,5 +107,6 @@ export async function evaluate(tested: TestedPoints, options: EvaluateOptions = 
     })),
     ...(learning ? { learning } : {}),
     ...(notes ? { notes } : {}),
+    ...(regions ? { regions } : {}),
   };
 }

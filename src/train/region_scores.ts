@@ -73,11 +73,13 @@ export class RegionScorer {
       const sums = noSums();
       const means = Object.fromEntries(SCORES.map((score) => [score, { sum: 0, weight: 0 }]));
       const seen = { images: 0, bothEmpty: 0, trueEmpty: 0 };
+      let known = 0;
       this.images.forEach(({ counts }, i) => {
         const weight = weights ? (weights[i] as number) : 1;
         const own = counts[kind] as RegionCounts;
         if (weight === 0 || knownPixels(own) === 0) return;
         seen.images += weight;
+        known += weight * knownPixels(own);
         if (own.tp + own.fn === 0) seen[own.fp === 0 ? 'bothEmpty' : 'trueEmpty'] += weight;
         for (const key of SUMS) sums[key] += weight * own[key];
         const scores = this.scores[i]?.[kind] as SegmentationScores;
@@ -89,7 +91,13 @@ export class RegionScorer {
         }
       });
       const perImage = Object.fromEntries(Object.entries(means).map(([score, { sum, weight }]) => [score, sum / weight]));
-      return { name, ...seen, pooled: scoresOf(sums), perImage: perImage as unknown as SegmentationScores };
+      return {
+        name,
+        ...seen,
+        share: (sums.tp + sums.fn) / known,
+        pooled: scoresOf(sums),
+        perImage: perImage as unknown as SegmentationScores,
+      };
     });
   }
 
