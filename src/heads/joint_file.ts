@@ -25,7 +25,7 @@ export interface JointFile extends JointFacts {
 }
 
 /** Changes when files of before can no longer be read. */
-const FORMAT = 'joint-1';
+export const JOINT_FORMAT = 'joint-1';
 const PREFIX = 'uam.';
 
 const areNames = (value: unknown, count: number): value is string[] =>
@@ -69,7 +69,7 @@ export async function saveJointModel(path: string, model: JointModel, facts: Joi
   await writeCheckpoint(path, new Map(model.namedParameters()), {
     ...notes,
     ...Object.fromEntries(entries),
-    [`${PREFIX}format`]: FORMAT,
+    [`${PREFIX}format`]: JOINT_FORMAT,
   });
 }
 
@@ -78,7 +78,8 @@ function factsOf(metadata: ReadonlyMap<string, string>, path: string): JointFile
     throw new UamError('UAM_FORMAT', `${path}: ${text}`, { cause });
   };
   const format = metadata.get(`${PREFIX}format`);
-  if (format !== FORMAT) fail(`not a joint model that this version reads (format ${FORMAT}, received ${format?.slice(0, 20) ?? 'none'})`);
+  if (format !== JOINT_FORMAT)
+    fail(`not a joint model that this version reads (format ${JOINT_FORMAT}, received ${format?.slice(0, 20) ?? 'none'})`);
   const parsed = (key: string): unknown => {
     try {
       return JSON.parse(metadata.get(PREFIX + key) ?? '');

@@ -4,7 +4,7 @@ import type { JointModel } from '../heads/joint_model.js';
 import { sigmoid } from '../ops/unary.js';
 import { noGrad } from '../tensor/context.js';
 import { scope } from '../tensor/scope.js';
-import { batchFrom, frameOf, mapsOf, pieceOf, type TilePart } from './joint_batch.js';
+import { batchFrom, frameOf, type JointPiece, mapsOf, pieceOf, type TilePart } from './joint_batch.js';
 import type { JointTiles } from './joint_tiles.js';
 import type { Pace } from './pace.js';
 import type { Window } from './tile_turn.js';
@@ -41,24 +41,28 @@ export function tileStarts(length: number, side: number): number[] {
 export const edgeWeights = (side: number): Float64Array =>
   Float64Array.from({ length: side }, (_, x) => Math.max(Math.sin((Math.PI * (x + 0.5)) / side) ** 2, LEAST));
 
-/** One window's answers, in the model's evaluation mode. */
-function answersOf(model: JointModel, tiles: JointTiles, part: TilePart): FieldAnswer & { rows: Int32Array } {
-  const piece = pieceOf(tiles, part);
+/** What a model, in evaluation mode, says of a piece; `name` is that of its tile. */
+export function answerPiece(model: JointModel, piece: JointPiece, mpp: number, name: string): FieldAnswer {
   return scope(() =>
     noGrad(() => {
-      const { cells, regions } = model.forward(batchFrom(model, piece, tiles.mpp));
+      const { cells, regions } = model.forward(batchFrom(model, piece, mpp));
       const logits = cells ? Float32Array.from(cells.logits.data) : new Float32Array(0);
       const probabilities = regions && Float32Array.from(sigmoid(regions).data);
       if (!logits.every(Number.isFinite) || !(probabilities?.every(Number.isFinite) ?? true)) {
-        const { name } = tiles.tiles[part.tile] as JointTiles['tiles'][number];
         throw new UamError(
           'UAM_NONFINITE',
           `the answers for ${name} are not finite; of a model in training, a lower learningRate may help`,
         );
       }
-      return { rows: piece.rows, logits, regions: probabilities };
+      return { logits, regions: probabilities };
     }),
   );
+}
+
+function answersOf(model: JointModel, tiles: JointTiles, part: TilePart): FieldAnswer & { rows: Int32Array } {
+  const piece = pieceOf(tiles, part);
+  const { name } = tiles.tiles[part.tile] as JointTiles['tiles'][number];
+  return { rows: piece.rows, ...answerPiece(model, piece, tiles.mpp, name) };
 }
 
 /** Sums of what overlapping windows say, and of what they weigh. */
