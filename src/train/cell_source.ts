@@ -78,9 +78,9 @@ export class CellSource {
    *
    * @param content what both were read from, by which the cache knows them
    */
-  async of(pair: ImagePair, content: Omit<CacheSource, 'otherwise'>): Promise<FoundCells> {
+  async of(pair: ImagePair, content: CacheSource): Promise<FoundCells> {
     await this.pace.rest();
-    const key = await this.cache?.keyOf({ ...content, otherwise: this.options.otherwise });
+    const key = await this.cache?.keyOf(content);
     const stored = key === undefined ? undefined : await this.cache?.find(key);
     const mask = async () => pair.mask;
     if (!stored) return { ...(await this.#measured(key, pair)), mask, warnings: pair.warnings, cached: false };
