@@ -78,11 +78,14 @@ export async function regionsTogether(masks: readonly (LabelMask | undefined)[],
   const pixels = masks.find((mask) => mask)?.data.length;
   if (pixels === undefined) return undefined;
   const out = new Uint8Array(new SharedArrayBuffer(pixels * masks.length));
-  for (const [region, mask] of masks.entries()) {
-    for (let at = 0; at < pixels; at++) {
-      out[at * masks.length + region] = mask ? (mask.data[at] as number) : UNKNOWN_REGION;
-      if ((at & 0xfffff) === 0) await pace.rest();
-    }
-  }
+  if (masks.length === 1) out.set(masks[0]?.data as Uint32Array);
+  else for (const [region, mask] of masks.entries()) await setRegion(out, mask?.data, [region, masks.length], pace);
   return out;
+}
+
+async function setRegion(out: Uint8Array, data: Uint32Array | undefined, [region, regions]: readonly [number, number], pace: Pace) {
+  for (let at = region, from = 0; at < out.length; at += regions, from++) {
+    out[at] = data ? (data[from] as number) : UNKNOWN_REGION;
+    if ((from & 0xfffff) === 0) await pace.rest();
+  }
 }
