@@ -51,6 +51,7 @@ export type { BootstrapOptions } from './resampled.js';
 export type { SeenSample } from './seen.js';
 export { checkLeakage, type Fold, groupedFolds, type PatientSplit, type SplitSamples, splitByPatient } from './split.js';
 export { fitTemperature, softmaxAt } from './temperature.js';
+export { type TestedTiles, type TestJointOptions, testJointModel } from './test_joint_model.js';
 export { type TestModelOptions, testModel } from './test_model.js';
 export type { TestedPoints } from './tested_points.js';
 export type { EpochRecord } from './training_state.js';
