@@ -15,7 +15,7 @@ export interface Sampled {
 export type SampledScores = ReadonlyMap<string, Sampled>;
 
 /** How often each patient comes in a resample: drawn as `bootstrapIntervals` draws. */
-function drawn(patients: number, resample: number): Float64Array {
+export function drawn(patients: number, resample: number): Float64Array {
   const random = seeded(0, resample);
   const times = new Float64Array(patients);
   for (let i = 0; i < patients; i++) times[Math.floor(random() * patients)]! += 1;
