@@ -293,8 +293,17 @@ inline void gather(Gather q) {
   });
 }
 
-// A 1 x 1 kernel that steps by one sees no neighbours: the whole batch is one row of pixels.
-inline ConvGeometry flattened(ConvGeometry g) {
+// The same convolution with less to step over: where kernels lie side by side without overlap, what one sees of a row is one pixel of
+// more channels (where each channel of the image has a bias it stays as it is: there is none for those); and a 1 x 1 kernel that steps
+// by one sees no neighbours, so the whole batch is one row of pixels.
+inline ConvGeometry flattened(ConvGeometry g, bool biased_image = false) {
+  const bool side_by_side = g.kernel_width == g.stride_x && (g.dilation_x == 1 || g.kernel_width == 1) && g.padding_x == 0 &&
+                            g.groups == 1 && g.image_width == g.grid_width * g.stride_x;
+  if (side_by_side && !biased_image) {
+    g.image_channels *= g.kernel_width;
+    g.image_width = g.grid_width;
+    g.kernel_width = g.stride_x = 1;
+  }
   const bool pointwise = g.kernel_height == 1 && g.kernel_width == 1 && g.stride_y == 1 && g.stride_x == 1 && g.padding_y == 0 &&
                          g.padding_x == 0 && g.image_height == g.grid_height && g.image_width == g.grid_width;
   if (!pointwise) return g;
@@ -330,7 +339,7 @@ inline Gather gather_from_image(const ConvGeometry& given, const float* image, c
 // The image pixels (y, x), (y, x + stride_x), ..., (y + stride_y, x), ...: one phase.
 inline Gather gather_from_grid(const ConvGeometry& given, int64_t y, int64_t x, const float* grid, const float* weight, const float* bias,
                                float* image) {
-  const ConvGeometry g = flattened(given);
+  const ConvGeometry g = flattened(given, bias != nullptr);
   const int64_t taps = g.kernel_height * g.kernel_width, depth = taps * g.image_channels;
   return {g.batch,
           g.groups,
@@ -358,7 +367,7 @@ inline void image_to_grid(const ConvGeometry& g, const float* image, const float
 }
 
 inline void grid_to_image(const ConvGeometry& g, const float* grid, const float* weight, const float* bias, float* image) {
-  const ConvGeometry flat = flattened(g);
+  const ConvGeometry flat = flattened(g, bias != nullptr);
   for (int64_t y = 0; y < std::min(flat.stride_y, flat.image_height); ++y)
     for (int64_t x = 0; x < std::min(flat.stride_x, flat.image_width); ++x) gather(gather_from_grid(g, y, x, grid, weight, bias, image));
 }

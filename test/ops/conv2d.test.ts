@@ -43,6 +43,13 @@ t.test('every kernel size, stride, padding and dilation', async (t) => {
     { x: [1, 7, 10, 2], outputs: 3, kernel: [1, 5], stride: [2, 1], padding: [0, 2] },
     { x: [1, 7, 10, 2], outputs: 3, kernel: [4, 2], stride: [1, 3], dilation: [2, 1], padding: [3, 0] },
     { x: [2, 4, 5, 3], outputs: 2, kernel: 3, bias: false },
+    // kernels side by side, alone in one direction or the other, and nearly so
+    { x: [2, 8, 12, 3], outputs: 18, kernel: 4, stride: 4 },
+    { x: [1, 6, 8, 5], outputs: 17, kernel: [3, 2], stride: [1, 2], padding: [1, 0] },
+    { x: [2, 6, 9, 3], outputs: 4, kernel: [2, 3], stride: [2, 1], dilation: [1, 2] },
+    { x: [2, 1, 12, 3], outputs: 5, kernel: [1, 4], stride: [1, 4] },
+    { x: [1, 5, 9, 4], outputs: 4, kernel: 2, stride: 2 },
+    { x: [1, 6, 8, 6], outputs: 4, kernel: 2, stride: 2, groups: 2 },
   );
   testOp(t, cases.map(opCase));
 });
