@@ -247,11 +247,11 @@ inline bool winograd_weight_gradient(const ConvGeometry& g, const float* image, 
   const int64_t inputs = g.image_channels, outputs = g.grid_channels, total = kPoints * inputs * outputs;
 
   // A task owns some grid channels and a share of the tiles; shares are added in their order.
-  constexpr int64_t kRange = 72;
+  constexpr int64_t kRange = 144;
   const int64_t owners = divide_up(outputs, kRange);
   const int64_t affordable = std::max<int64_t>(1, (8 << 20) / total);  // parts of at most 32 MiB together
-  const int64_t shares = std::min<int64_t>(std::min<int64_t>(divide_up(grid.count(), 256), 8), affordable);
-  const int64_t most = std::clamp<int64_t>((1 << 20) / (kPoints * 4 * inputs), 32, 256);  // tiles that are transformed at a time
+  const int64_t shares = std::min<int64_t>(std::min<int64_t>(divide_up(grid.count(), 128), 8), affordable);
+  const int64_t most = std::clamp<int64_t>((1 << 19) / (kPoints * 4 * inputs), 32, 256);  // tiles that are transformed at a time
   const TileSource x{image, g.image_height, g.image_width, inputs, rows.offset, cols.offset};
   const TileSource dy{grid_values, g.grid_height, g.grid_width, outputs, 0, 0};
   Scratch scratch;
