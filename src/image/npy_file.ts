@@ -1,5 +1,5 @@
 // NumPy arrays larger than memory: read by parts along their first axis.
-import { type ByteSource, openSource } from './byte_source.js';
+import { type ByteSource, type FileInput, openSource } from './byte_source.js';
 import { argumentError, dataError } from './failure.js';
 import { type NpyHeader, npyBytes, npyKind, npyValues, readNpyHeader, tooShort } from './npy.js';
 import type { NumericArray } from './numeric_array.js';
@@ -27,12 +27,13 @@ export async function npyHeaderOf(source: ByteSource): Promise<NpyHeader> {
  * Opens a .npy file for reading one entry of its first axis at a time: stacks of images are often larger than memory. That the file holds
  * as many values as it says is seen at once.
  *
- * @param path of an array of numbers with two axes or more, in C order
+ * @param input the path or the bytes of an array of numbers with two axes or more, in C order
  * @throws UamError `UAM_INPUT` where the file cannot be read, `UAM_FORMAT` where it is broken or truncated, `UAM_DATA` where it holds no
  *   numbers, or holds them in Fortran order
  */
-export async function openNpy(path: string): Promise<NpyFile> {
-  const source = await openSource(path);
+export async function openNpy(input: FileInput): Promise<NpyFile> {
+  const source = await openSource(input);
+  const path = source.name;
   try {
     const header = await npyHeaderOf(source);
     const { shape, start } = header;

@@ -1,5 +1,5 @@
 // NumPy arrays of texts: names beside stacks of images.
-import { openSource } from './byte_source.js';
+import { type FileInput, openSource } from './byte_source.js';
 import { dataError, decoding } from './failure.js';
 import { npyBytes, tooShort } from './npy.js';
 import { npyHeaderOf } from './npy_file.js';
@@ -14,17 +14,18 @@ function wideText(view: DataView, at: number, width: number, little: boolean): s
 /**
  * The texts of a .npy file: NumPy's `<U12` (four bytes a character) or `|S12` (UTF-8).
  *
- * @param path of an array of any shape
+ * @param input the path or the bytes of an array of any shape
  * @returns the texts, the last index fastest
  * @throws UamError `UAM_INPUT` where the file cannot be read, `UAM_FORMAT` where it is broken or truncated, `UAM_DATA` where it holds
  *   something other than texts
  */
-export async function readNpyTexts(path: string): Promise<string[]> {
-  const source = await openSource(path);
+export async function readNpyTexts(input: FileInput): Promise<string[]> {
+  const source = await openSource(input);
+  const path = source.name;
   try {
     const header = await npyHeaderOf(source);
     const { descr, shape, start } = header;
-    const [, order, letter, digits] = /^([<>|=])([US])(\d{1,6})$/.exec(descr) ?? [];
+    const [, order, letter, digits] = /^([<>|=])([US])([1-9]\d{0,5})$/.exec(descr) ?? [];
     if (!letter) throw dataError(path, `holds elements of type '${descr}'; texts such as '<U12' were expected: save them with astype(str)`);
     const width = Number(digits);
     const size = letter === 'U' ? 4 * width : width;

@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { UamError } from '../../src/errors.js';
 import { encodeNpy, readNpy } from '../../src/image/npy.js';
 import { openNpy } from '../../src/image/npy_file.js';
 import { readNpyTexts } from '../../src/image/npy_texts.js';
+import { damaged, seeded } from '../support/damage.js';
 import { rejectsWith } from '../support/expect.js';
 import { npyOf, npyTexts } from '../support/npy_file.js';
 
@@ -59,4 +61,21 @@ t.test('texts', async (t) => {
   spoilt.fill(255, spoilt.length - 8);
   await rejectsWith(t, readNpyTexts(file('spoilt.npy', spoilt)), 'UAM_FORMAT', /no text/);
   await rejectsWith(t, readNpyTexts(file('numbers.npy', encodeNpy(new Float32Array(3), [3]))), 'UAM_DATA', /texts such as/);
+});
+
+t.test('damaged files are refused, or read', async (t) => {
+  const random = seeded(5);
+  const numbers = npyOf('<f8', [3, 2, 4], new Float64Array(24));
+  const texts = npyTexts(['Breast', 'Colon']);
+  const tries = Math.min(2000, Number(process.env['UAM_FUZZ'] ?? 2000));
+  let refused = 0;
+  for (let i = 0; i < tries; i++) {
+    const bytes = damaged(i % 2 ? texts : numbers, random);
+    const work = i % 2 ? readNpyTexts(bytes) : openNpy(bytes).then((array) => array.read(0));
+    await work.catch((error) => {
+      if (!(error instanceof UamError)) throw error;
+      refused++;
+    });
+  }
+  t.ok(refused > tries / 3, `${refused} of ${tries} were refused`);
 });
