@@ -16,9 +16,10 @@ import { collect, numberFlag, wordFlag } from './flag_values.js';
 import { kindAt, makeFolder, refuseOverwriting, refuseUnwritable } from './outputs.js';
 import { reportText } from './scores_text.js';
 import type { Session } from './session.js';
-import { loadTested, type Tested, type TestedFlags, type TestedModel } from './tested_model.js';
+import { loadTested, type Tested, type TestedModel } from './tested_model.js';
+import type { TileFlags } from './tile_flags.js';
 
-export interface EvaluateFlags extends CommonFlags, TestedFlags {
+export interface EvaluateFlags extends CommonFlags, TileFlags {
   model?: string;
   regionNote?: string;
   regionThreshold?: string;

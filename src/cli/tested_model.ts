@@ -7,7 +7,6 @@ import type { CellDataset } from '../train/dataset.js';
 import type { JointDataset } from '../train/joint_dataset.js';
 import { JointUAM } from '../train/joint_uam.js';
 import { learningCurves } from '../train/learning_curves.js';
-import { openJointDataset } from '../train/open_joint_dataset.js';
 import { DEFAULT_RECIPE, type ExtractionRecipe } from '../train/recipe.js';
 import type { RegionCountOptions } from '../train/region_counts.js';
 import type { ScoredImage } from '../train/region_scores.js';
@@ -17,10 +16,10 @@ import { testModel } from '../train/test_model.js';
 import type { TestedPoints } from '../train/tested_points.js';
 import { UAM } from '../train/uam.js';
 import { type DatasetFlags, readCells } from './dataset_flags.js';
-import { numberFlag } from './flag_values.js';
 import { bar, clock } from './progress.js';
 import type { Session } from './session.js';
 import { grouped } from './text_table.js';
+import { readTiles, type TileFlags } from './tile_flags.js';
 
 /** What a model says of tested cells and tiles, beside what is true of them. */
 export interface Tested {
@@ -44,15 +43,11 @@ export interface TestedModel {
   test(dataset: CellDataset, options: { what: string; seenAllowed?: boolean }): Promise<Tested>;
 }
 
-export interface TestedFlags extends DatasetFlags {
-  regionUnknown?: string;
-}
-
 /** How regions are counted, beside the flags of the dataset. */
 export type RegionCounting = Pick<RegionCountOptions, 'threshold' | 'tolerance'>;
 
 /** The model of a file, for data that flags tell of. */
-export async function loadTested(path: string, flags: TestedFlags, counting: RegionCounting, session: Session): Promise<TestedModel> {
+export async function loadTested(path: string, flags: TileFlags, counting: RegionCounting, session: Session): Promise<TestedModel> {
   if ((await modelKind(path)) === 'cells') return testedCells(await UAM.load(path), flags, session);
   if (flags.table !== undefined) {
     throw new UamError(
@@ -84,7 +79,7 @@ function testedCells(model: UAM, flags: DatasetFlags, session: Session): TestedM
   };
 }
 
-function testedTiles(model: JointUAM, flags: TestedFlags, counting: RegionCounting, session: Session): TestedModel {
+function testedTiles(model: JointUAM, flags: TileFlags, counting: RegionCounting, session: Session): TestedModel {
   const { signal } = session;
   const { cells, fusion, image } = model.config ?? {};
   const encoder = image && 'builtIn' in image ? `built-in encoder, channels ${image.builtIn.channels.join('/')}` : 'encoder from outside';
@@ -97,37 +92,24 @@ function testedTiles(model: JointUAM, flags: TestedFlags, counting: RegionCounti
         ? `model: cells and regions, fusion ${fusion}; ${backbone.architecture}, width ${backbone.width}, ${backbone.depth} layers, ${model.features.length} features; ${encoder}`
         : `model: regions alone; ${encoder}`,
     ],
-    read: (file, what) => readTiles(file, model, flags, what, session),
+    read: (file, what) => tilesFor(model, file, flags, tilesOf(what), session),
     seenIn: (dataset) => model.seenIn(dataset as JointDataset, signal),
     test: (dataset, { what, seenAllowed }) =>
-      tell(session, what === 'validation cells' ? 'validation tiles' : 'tested tiles', (onProgress) =>
+      tell(session, tilesOf(what), (onProgress) =>
         testJointModel(model, dataset as JointDataset, { ...counting, signal, onProgress, seenAllowed }),
       ),
   };
 }
 
 /** Images, cells and regions as a joint model reads them: at its pixel size, cells only where it tells any. */
-function readTiles(file: string, model: JointUAM, flags: TestedFlags, what: string, session: Session): Promise<JointDataset> {
-  const { log, progress, signal } = session;
-  const mpp = numberFlag('mpp', flags.mpp, 'above 0');
-  const unknown = numberFlag('region-unknown', flags.regionUnknown, 'whole');
-  const cells = model.classes.length > 0;
-  const recipe = model.extraction ?? DEFAULT_RECIPE;
-  return openJointDataset(file, {
-    ...{ signal, cells, regions: model.regions, extraction: { ...recipe, ...(model.mpp !== undefined && { mpp: model.mpp }) } },
-    ...(cells && { classes: model.classes }),
-    ...(mpp !== undefined && { mpp }),
-    ...(unknown !== undefined && { regionUnknown: unknown }),
-    ...(flags.cache && { cache: flags.cache }),
-    onWarning: ({ image, code, message }) => log.warn(message.includes(image) ? message : `${image}: ${message}`, { image, code }),
-    onProgress: ({ done, total }) =>
-      progress.update((seconds, width) =>
-        [bar(done / total), `${cells ? `features of the ${what}` : 'tiles'}: ${done}/${total} images`, clock(seconds)]
-          .join('  ')
-          .slice(0, Math.max(0, width)),
-      ),
-  }).finally(() => progress.clear());
+function tilesFor({ classes, regions, extraction, mpp }: JointUAM, file: string, flags: TileFlags, what: string, session: Session) {
+  const cells = classes.length > 0;
+  const recipe = { ...(extraction ?? DEFAULT_RECIPE), ...(mpp !== undefined && { mpp }) };
+  return readTiles(file, flags, { ...(cells && { classes }), regions, extraction: recipe, cells, what }, session);
 }
+
+/** `tested cells` of a model of images are tested tiles. */
+const tilesOf = (what: string): string => what.replace('cells', 'tiles');
 
 type OnProgress = (state: { done: number; total: number }) => void;
 
