@@ -59,6 +59,7 @@ export async function jointJob(
   const started = process.cpuUsage();
   const { history, bestEpoch, temperature, features } = await model.fit(training, {
     ...fit,
+    recompute: false, // windows are small: memory is not short
     validation: seen(validation),
     // Features are scaled as ever, so that the model is the same, and then hidden in each step.
     ...(hidden && { augment: { hide: 1 } }),

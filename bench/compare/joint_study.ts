@@ -40,7 +40,7 @@ export interface JointSetting {
 }
 
 export const JOINT_SETTING: JointSetting = Object.freeze({
-  ...{ size: 'small', encoder: 'S', epochs: 20, batch: 2, crop: 256, learningRate: 1e-3, patience: 8, uncertainty: false },
+  ...{ size: 'S', encoder: 'S', epochs: 24, batch: 2, crop: 256, learningRate: 2e-3, patience: 24, uncertainty: false },
 } as const);
 
 export const backboneOf = ({ size }: JointSetting): BackboneOptions => (size === 'small' ? SMALL : { size });
