@@ -10,10 +10,11 @@
 // Over all channels, each of the 16 points is a matrix product of tiles by channels. The gradient of w is G^T [sum over the tiles of
 // (A dy A^T) * (B^T d B)] G.
 //
-// The sums are those of the definition in another order, with an error of the same size relative to what the patch holds. But a
-// value so large that it hides its neighbours, an infinity or a NaN would show in targets that do not see it: where one occurs, these
-// functions return false, having written nothing that stays, and the caller takes the sums as they are written. Without AVX2 they
-// always do, and the compiler leaves the rest out: the addon has a size to keep.
+// The sums are those of the definition in another order. Over 128 channels their error is half that of the sums as they are written
+// (4e-7 of the largest at worst, against 1e-6), for they are shorter; but it is relative to what the patch holds, not to what a target
+// sees of it. A value so large that it hides its neighbours, an infinity or a NaN would show in targets that do not see it: where one
+// occurs, these functions return false, having written nothing that stays, and the caller takes the sums as they are written. Without
+// AVX2 they always do, and the compiler leaves the rest out: the addon has a size to keep.
 namespace uam::cpu::UAM_ISA {
 
 inline constexpr int64_t kPoints = 16;
