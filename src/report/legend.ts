@@ -19,7 +19,7 @@ export interface Legend {
 const ink: Rgb = [30, 30, 30];
 
 /** How strongly areas are tinted, in pictures and legends. */
-export const TINT = 0.22;
+export const TINT = 0.14;
 
 const mixed = (color: Rgb, share: number): Rgb => color.map((value) => Math.round(255 * (1 - share) + value * share)) as unknown as Rgb;
 
@@ -83,7 +83,7 @@ export function legendOf(entries: readonly LegendEntry[], width: number, umPerPi
         for (const { label, color, area } of row) {
           fillBox(canvas, Math.round(x), y, Math.round(x + size), y + size, color);
           const rim = Math.max(2, Math.round(size / 7));
-          if (area) fillBox(canvas, Math.round(x) + rim, y + rim, Math.round(x + size) - rim, y + size - rim, mixed(color, 1.5 * TINT));
+          if (area) fillBox(canvas, Math.round(x) + rim, y + rim, Math.round(x + size) - rim, y + size - rim, mixed(color, 2 * TINT));
           x = drawText(layer, label, x + 1.6 * size, y, size, 0) + 1.4 * size;
         }
       });

@@ -104,7 +104,7 @@ export async function drawOverlay(
   whole.data.set(await resized(image, width, height));
   const picture = bandOf(whole, 0, height);
   const breather = new Breather('drawOverlay', options.signal);
-  if (region) await paintRegions(picture, region, areaColors, 1.6 * thickness, breather);
+  if (region) await paintRegions(picture, region, areaColors, 2.2 * thickness, breather);
   await paintOutlines(picture, outlines, { scale: [scale, scale], thickness, colors: inks, inkOf: (i) => ink(names[i]) }, breather);
   strip?.draw(bandOf(whole, height, strip.height));
   return whole;
