@@ -17,7 +17,7 @@ export interface SlideOverlayOptions {
   regions?: readonly string[] | undefined;
   /** The longer side of the picture in pixels, 64 to 10000, no larger than the slide; default 2400. */
   side?: number | undefined;
-  /** The diameter of a cell's dot in pixels of the picture, 0.5 to 50; default that of 5.5 um there, from 1.8 to 7 pixels. */
+  /** The diameter of a cell's dot in pixels of the picture, 0.5 to 50; default that of 5.5 um there, from 1.3 to 7 pixels. */
   dot?: number | undefined;
   /** Colours of classes and regions, by name, 0 to 255; others get those of `classColors`. */
   colors?: Readonly<Record<string, Rgb>> | undefined;
@@ -74,7 +74,7 @@ class Drawing implements SlideOverlay {
     this.#width = Math.max(1, Math.round(slide.width * this.scale));
     this.#height = Math.max(1, Math.round(slide.height * this.scale));
     const cell = slide.mpp ? (5.5 * this.scale) / slide.mpp[0] : 3;
-    this.#dot = options.dot ?? Math.min(7, Math.max(1.8, cell));
+    this.#dot = options.dot ?? Math.min(7, Math.max(1.3, cell));
     const named = classColors(classes, colors);
     this.#inks = [...classes.map((name) => named[name] as Rgb), unclassified];
     this.#counts = this.#inks.map(() => 0);
@@ -114,9 +114,9 @@ class Drawing implements SlideOverlay {
     const whole: Canvas = { width, height: rows, channels: 3, data: new Uint8Array(width * rows * 3).fill(255) };
     const picture = bandOf(whole, 0, height);
     await paintSlide(picture, this.slide, breather, signal);
-    if (region) await paintRegions(picture, region, areaColors, Math.max(2, width / 800), breather);
+    if (region) await paintRegions(picture, region, areaColors, Math.max(1.2, width / 1500), breather);
     await paintLayer(picture, this.#halo, [paper], 0.6, breather);
-    await paintLayer(picture, this.#dots, this.#inks, 0.9, breather);
+    await paintLayer(picture, this.#dots, this.#inks, 0.85, breather);
     strip.draw(bandOf(whole, height, strip.height));
     const { default: sharp } = await import('sharp');
     const png = await sharp(whole.data, { raw: { width, height: rows, channels: 3 }, limitInputPixels: false })
