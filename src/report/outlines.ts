@@ -50,6 +50,15 @@ export class Breather {
     await setImmediate();
     this.#since = performance.now();
   }
+
+  /** Does work that comes in pieces. */
+  async through<T>(pieces: Generator<void, T, void>): Promise<T> {
+    for (;;) {
+      const { done, value } = pieces.next();
+      if (done) return value;
+      await this.breathe();
+    }
+  }
 }
 
 /** A picture and the rows of it that lines may be drawn on. */

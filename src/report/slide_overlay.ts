@@ -30,7 +30,7 @@ export interface SlideOverlay {
   /** Pixels of the picture per pixel of the slide. */
   readonly scale: number;
   /**
-   * Adds cells, as many as are at hand.
+   * Adds cells, as many as are at hand: those of a tile, rather than of the slide, so that other work may go on between.
    *
    * @param positions `[n, 2]`: x and y in pixels of the slide's full resolution
    * @param classes `[n]`: the class of each, an index into the names; any other number, such as 255, for none
@@ -104,7 +104,7 @@ class Drawing implements SlideOverlay {
     const { signal, regions = [], colors } = this.options;
     const breather = new Breather('the picture of the slide', signal);
     const [width, height] = [this.#width, this.#height];
-    const region = mask && { mask: await smallMask(mask, width, height, signal), names: regions };
+    const region = mask && { mask: await smallMask(mask, width, height, breather, signal), names: regions };
     if (region) checkRegion(this.path, region);
     const areaColors = regionColors(regions, colors);
     const areas = region ? this.#areas(region.mask, areaColors) : [];

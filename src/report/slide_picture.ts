@@ -95,6 +95,7 @@ export async function smallMask(
   mask: OpenedImage,
   width: number,
   height: number,
+  breather: Breather,
   signal?: AbortSignal,
 ): Promise<{ width: number; height: number; data: Uint8Array }> {
   const level = fittingLevel(mask, width);
@@ -107,6 +108,7 @@ export async function smallMask(
     for (; next < h; next++) {
       const row = centre(next, size.height, h);
       if (row >= y + band.height) break;
+      await breather.breathe();
       for (let x = 0; x < w; x++) data[next * w + x] = band.data[(row - y) * size.width + centre(x, size.width, w)] as number;
     }
   }
