@@ -19,4 +19,5 @@ export { type JointFacts, type JointFile, loadJointModel, readJointFile, saveJoi
 export { type JointLoss, type JointLossOptions, type JointTargets, jointLoss, NO_LABEL } from './joint_loss.js';
 export { type JointBatch, JointModel, type JointOutput, type JointRun } from './joint_model.js';
 export { loadClassifier, type ModelFacts, type ModelFile, readModelFile, saveClassifier } from './model_file.js';
+export { modelKind } from './model_kind.js';
 export { SegmentationHead, type SegmentationOptions, segmentationParameterCount } from './segmentation.js';

@@ -16,7 +16,8 @@ export interface ExternalEncoder {
 }
 
 export interface JointConfig {
-  cells: ClassifierConfig;
+  /** Absent: a model of regions alone, which reads no cells. */
+  cells?: ClassifierConfig | undefined;
   /** The built-in encoder, trained with the rest, or one from outside. */
   image: { builtIn: EncoderConfig } | { external: ExternalEncoder };
   /** See `FUSIONS`. */
@@ -28,13 +29,13 @@ export interface JointConfig {
 }
 
 export interface JointOptions {
-  /** Tokens are cell tokens: others have no places. */
-  cells: ClassifierOptions;
+  /** Tokens are cell tokens: others have no places. Absent: a model of regions alone. */
+  cells?: ClassifierOptions | undefined;
   /** Default: the built-in encoder of size B. */
   image?:
     | { builtIn: Partial<EncoderConfig> & { size?: EncoderSize } }
     | { external: Omit<ExternalEncoder, 'channels'> & { channels?: readonly number[] } };
-  /** Default `'cross'`. */
+  /** Default `'cross'`; `'none'` without cells. */
   fusion?: FusionKind;
   /** Default 1: tumour, or not. */
   regions?: number;
@@ -78,15 +79,21 @@ export function jointConfig(options: JointOptions): JointConfig {
   const known = ['cells', 'image', 'fusion', 'regions', 'uncertainty'];
   const unknown = Object.keys(options).find((name) => !known.includes(name));
   if (unknown !== undefined) throw mismatch('UAM_ARGUMENT', 'joint model: settings', known.join(', '), `'${unknown}'`);
-  const { cells, image = { builtIn: {} }, fusion = 'cross', regions = 1, uncertainty = false } = options;
+  const { cells, image = { builtIn: {} }, fusion = cells ? 'cross' : 'none', regions = 1, uncertainty = false } = options;
   if (!FUSIONS.includes(fusion)) throw mismatch('UAM_ARGUMENT', 'joint model: fusion', FUSIONS.join(', '), String(fusion));
   if (!(Number.isInteger(regions) && regions >= 1 && regions <= 255)) {
     throw mismatch('UAM_ARGUMENT', 'joint model: regions', 'an integer from 1 to 255', String(regions));
   }
   if (typeof uncertainty !== 'boolean') throw mismatch('UAM_ARGUMENT', 'joint model: uncertainty', 'true or false', String(uncertainty));
-  const classifier = classifierConfig({ ...cells, tokens: { kind: 'cell', ...cells.tokens } });
-  if (classifier.tokens.kind !== 'cell') {
+  const classifier = cells && classifierConfig({ ...cells, tokens: { kind: 'cell', ...cells.tokens } });
+  if (classifier && classifier.tokens.kind !== 'cell') {
     throw new UamError('UAM_ARGUMENT', `joint model: tokens must be cell tokens, which have places, received '${classifier.tokens.kind}'`);
+  }
+  if (!classifier && (fusion !== 'none' || uncertainty)) {
+    throw new UamError(
+      'UAM_ARGUMENT',
+      'joint model: without cells there is nothing to fuse or to weigh: fusion must be none, uncertainty false',
+    );
   }
   const encoder = 'builtIn' in image ? { builtIn: encoderConfig(image.builtIn) } : { external: externalEncoder(image.external) };
   const config: JointConfig = { cells: classifier, image: encoder, fusion, regions, uncertainty };
@@ -110,9 +117,9 @@ export function jointParameterCount(config: JointConfig): { total: number; cells
   const adapted = (given: readonly LevelShape[]) =>
     given.reduce((sum, level, i) => sum + (level.channels + 1) * (channels[i] as number), 0);
   const parts = {
-    cells: classifierParameterCount(config.cells).total,
+    cells: config.cells ? classifierParameterCount(config.cells).total : 0,
     image: 'builtIn' in image ? encoderParameterCount(image.builtIn) : adapted(image.external.levels),
-    fusion: fusionParameterCount(config.fusion, config.cells.backbone.width, levels),
+    fusion: config.cells ? fusionParameterCount(config.fusion, config.cells.backbone.width, levels) : 0,
     regions: segmentationParameterCount(channels, config.regions),
   };
   const { cells, image: ofImage, fusion, regions } = parts;

@@ -7,8 +7,9 @@ import { JointModel } from './joint_model.js';
 
 /** What a joint model knows beside its parameters. */
 export interface JointFacts {
-  scaling: Scaling;
-  /** Names of the classes of cells, in the order of the logits. */
+  /** Absent in a model of regions alone. */
+  scaling?: Scaling | undefined;
+  /** Names of the classes of cells, in the order of the logits; none in a model of regions alone. */
   classes: readonly string[];
   /** Names of the regions, in the order of the logits. */
   regions: readonly string[];
@@ -18,12 +19,13 @@ export interface JointFacts {
   notes?: Readonly<Record<string, string>>;
 }
 
-export interface JointFile extends Required<JointFacts> {
+export interface JointFile extends JointFacts {
   config: JointConfig;
+  notes: Readonly<Record<string, string>>;
 }
 
 /** Changes when files of before can no longer be read. */
-const FORMAT = 'joint-1';
+export const JOINT_FORMAT = 'joint-1';
 const PREFIX = 'uam.';
 
 const areNames = (value: unknown, count: number): value is string[] =>
@@ -31,8 +33,11 @@ const areNames = (value: unknown, count: number): value is string[] =>
 
 /** What is wrong with facts beside a configuration, in words. */
 function misfit({ scaling, classes, regions, mpp }: JointFacts, { cells, regions: kinds }: JointConfig): string | undefined {
-  if (scaling.names.length !== cells.features) return `the model has ${cells.features} features, the scaling ${scaling.names.length}`;
-  if (!areNames(classes, cells.classes)) return `the model has ${cells.classes} classes, and needs a name for each`;
+  const features = cells?.features ?? 0;
+  const scaled = scaling?.names.length ?? 0;
+  if (scaled !== features) return `the model has ${features} features, the scaling ${scaled}`;
+  const count = cells?.classes ?? 0;
+  if (!areNames(classes, count)) return `the model has ${count} classes, and needs a name for each`;
   if (!areNames(regions, kinds)) return `the model has ${kinds} kinds of regions, and needs a name for each`;
   return typeof mpp === 'number' && mpp > 0 && mpp < 1e3 ? undefined : `mpp must be micrometres per pixel, received ${mpp}`;
 }
@@ -59,11 +64,12 @@ export async function saveJointModel(path: string, model: JointModel, facts: Joi
   if (wrong) throw new UamError('UAM_ARGUMENT', `saveJointModel: ${wrong}`);
   const reserved = Object.keys(notes).find((key) => key.startsWith(PREFIX));
   if (reserved !== undefined) throw new UamError('UAM_ARGUMENT', `saveJointModel: notes may not be called '${reserved}'`);
-  const entries = Object.entries({ config: model.config, ...known }).map(([key, value]) => [PREFIX + key, JSON.stringify(value)]);
+  const present = Object.entries({ config: model.config, ...known }).filter(([, value]) => value !== undefined);
+  const entries = present.map(([key, value]) => [PREFIX + key, JSON.stringify(value)]);
   await writeCheckpoint(path, new Map(model.namedParameters()), {
     ...notes,
     ...Object.fromEntries(entries),
-    [`${PREFIX}format`]: FORMAT,
+    [`${PREFIX}format`]: JOINT_FORMAT,
   });
 }
 
@@ -72,7 +78,8 @@ function factsOf(metadata: ReadonlyMap<string, string>, path: string): JointFile
     throw new UamError('UAM_FORMAT', `${path}: ${text}`, { cause });
   };
   const format = metadata.get(`${PREFIX}format`);
-  if (format !== FORMAT) fail(`not a joint model that this version reads (format ${FORMAT}, received ${format?.slice(0, 20) ?? 'none'})`);
+  if (format !== JOINT_FORMAT)
+    fail(`not a joint model that this version reads (format ${JOINT_FORMAT}, received ${format?.slice(0, 20) ?? 'none'})`);
   const parsed = (key: string): unknown => {
     try {
       return JSON.parse(metadata.get(PREFIX + key) ?? '');
@@ -87,7 +94,7 @@ function factsOf(metadata: ReadonlyMap<string, string>, path: string): JointFile
   } catch (error) {
     return fail(`its configuration is not one that this version knows: ${(error as Error).message}`, error);
   }
-  const scaling = checkScaling(parsed('scaling'), path);
+  const scaling = config.cells && checkScaling(parsed('scaling'), path);
   const notes = Object.fromEntries([...metadata].filter(([key]) => !key.startsWith(PREFIX)));
   const [classes, regions, mpp] = ['classes', 'regions', 'mpp'].map(parsed) as [string[], string[], number];
   const facts = { scaling, classes, regions, mpp, notes };

@@ -28,6 +28,11 @@ export interface JointLossOptions {
   labelSmoothing?: number;
   /** [2], `JointModel.taskScales`: both tasks are weighed by e^-s, and s is added. */
   taskScales?: Tensor | undefined;
+  /**
+   * What this batch's loss of each task weighs, where the batch is a part of a step: its share of what the whole step has of that task.
+   * Default 1 for both.
+   */
+  shares?: { cells: number; regions: number } | undefined;
 }
 
 export interface JointLoss {
@@ -100,13 +105,15 @@ function regionLoss({ regions }: JointOutput, target: Tensor | undefined): Tenso
 export function jointLoss(output: JointOutput, targets: JointTargets, options: JointLossOptions = {}): JointLoss {
   const cells = cellLoss(output, targets.cells, options);
   const regions = regionLoss(output, targets.regions);
-  const { taskScales } = options;
+  const { taskScales, shares = { cells: 1, regions: 1 } } = options;
   if (taskScales && taskScales.size !== 2)
     throw new UamError('UAM_SHAPE', `jointLoss: taskScales must be [2], received ${format(taskScales.shape)}`);
   const weighed = [cells, regions].map((loss, task) => {
-    if (!loss || !taskScales) return loss;
+    if (!loss) return undefined;
+    const share = task === 0 ? shares.cells : shares.regions;
+    if (!taskScales) return share === 1 ? loss : mul(loss, share);
     const s = reshape(slice(taskScales, [task], [task + 1]), []);
-    return add(mul(exp(neg(s)), loss), s);
+    return mul(add(mul(exp(neg(s)), loss), s), share);
   });
   const { loadBalance, zLoss } = output.cells ?? {};
   const experts = [loadBalance && mul(loadBalance, EXPERT_LOSSES.loadBalance), zLoss && mul(zLoss, EXPERT_LOSSES.zLoss)];

@@ -67,7 +67,8 @@ const noTiles = Int32Array.of(0);
  * out.cells?.logits.shape;    // [2, 3]
  */
 export class JointModel extends Module {
-  readonly classifier: CellClassifier;
+  /** Undefined in a model of regions alone. */
+  readonly classifier: CellClassifier | undefined;
   readonly encoder: ImageEncoder | undefined;
   readonly adapters: ImageAdapters | undefined;
   readonly fusion: CrossFusion | MeanFusion | undefined;
@@ -82,15 +83,17 @@ export class JointModel extends Module {
     seed: number,
   ) {
     super();
-    const { image, fusion, regions, uncertainty } = config;
-    const { width, heads } = config.cells.backbone;
-    this.classifier = this.child('', new CellClassifier(config.cells, seed));
+    const { cells, image, fusion, regions, uncertainty } = config;
+    if (cells) this.classifier = this.child('', new CellClassifier(cells, seed));
     const start = new Initializer((seed ^ IMAGE_SEED) >>> 0);
     const levels = jointLevels(config);
     if ('builtIn' in image) this.encoder = this.child('encoder', new ImageEncoder(image.builtIn, start));
     else this.adapters = this.child('adapters', new ImageAdapters(image.external.levels, image.external.channels, start));
     const Fusion = { cross: CrossFusion, mean: MeanFusion, none: undefined }[fusion];
-    if (Fusion) this.fusion = this.child('fusion', new Fusion({ width, heads, levels }, start));
+    if (Fusion && cells) {
+      const { width, heads } = cells.backbone;
+      this.fusion = this.child('fusion', new Fusion({ width, heads, levels }, start));
+    }
     this.segmentation = this.child('segmentation', new SegmentationHead({ levels, regions }, start));
     if (uncertainty) this.parameter('task_scales', start.constant([2], 0));
   }
@@ -122,11 +125,13 @@ export class JointModel extends Module {
 
   #classified(cells: CellBatch, any: boolean, meeting: FusionMeeting | undefined, run: JointRun): ClassifierOutput {
     const { dtype } = cells.features;
-    const { backbone, classes } = this.config.cells;
+    const { classifier } = this;
+    if (!classifier) throw new UamError('UAM_ARGUMENT', 'joint model: this is a model of regions alone: give it no cells');
+    const { backbone, classes } = classifier.config;
     if (!any)
       return { logits: Tensor.zeros([0, classes], dtype), embeddings: Tensor.zeros([0, backbone.width], dtype), attentionShares: [] };
     const after = Math.floor(backbone.depth / 2);
-    return this.classifier.forward(cells, { ...run, meeting: meeting && { after, change: (tokens) => meeting.cells(tokens) } });
+    return classifier.forward(cells, { ...run, meeting: meeting && { after, change: (tokens) => meeting.cells(tokens) } });
   }
 
   #arrangementOf({ arrangement, features }: CellBatch) {

@@ -6,6 +6,7 @@ import type { CellBatch } from '../tokens/cell_batch.js';
 import { type Item, STREAMS } from './epoch_plan.js';
 import type { Augmentation } from './fit_options.js';
 import { type PackedCells, unpackRow } from './packed_cells.js';
+import { turnPlaces } from './tile_turn.js';
 
 /** What the random numbers of a batch follow from. */
 export interface Draw {
@@ -32,20 +33,17 @@ function cellsOf({ from, to, index }: Item, share: number, at: Draw | undefined)
   return kept.length > 0 ? kept : rows;
 }
 
-/** One of the eight ways to lay a square on itself. */
-function turned(places: Float64Array, which: number): void {
-  const [flipX, flipY, swap] = [(which & 1) !== 0, (which & 2) !== 0, (which & 4) !== 0];
-  const highest = [0, 1].map((axis) => places.reduce((high, at, i) => (i % 2 === axis ? Math.max(high, at) : high), 0));
-  for (let i = 0; i < places.length; i += 2) {
-    const x = flipX ? (highest[0] as number) - (places[i] as number) : (places[i] as number);
-    const y = flipY ? (highest[1] as number) - (places[i + 1] as number) : (places[i + 1] as number);
-    places[i] = swap ? y : x;
-    places[i + 1] = swap ? x : y;
-  }
+/** The greatest x and y of places that count from 0. */
+export function farOf(places: Float64Array): [number, number] {
+  const far: [number, number] = [0, 0];
+  places.forEach((at, i) => {
+    far[(i & 1) as 0 | 1] = Math.max(far[(i & 1) as 0 | 1], at);
+  });
+  return far;
 }
 
 /** Noise on the features of an item's cells, and features that are hidden. */
-function disturb(features: Float32Array, missing: Uint8Array, { noise, hide }: Augmentation, at: Draw, index: number): void {
+export function disturb(features: Float32Array, missing: Uint8Array, { noise, hide }: Augmentation, at: Draw, index: number): void {
   const n = features.length;
   if (noise > 0) {
     const normal = randomNormal([n], { ...at, stream: STREAMS.noise + index });
@@ -105,13 +103,16 @@ export function batchOf(
     ends.push(end);
     if (!augment || !at) return;
     disturb(values.subarray(first * width, end * width), marks.subarray(first * width, end * width), augment, at, index);
-    if (places && augment.turn) turned(places.subarray(2 * first, 2 * end), wayOf(at, index));
+    if (!places || !augment.turn) return;
+    const own = places.subarray(2 * first, 2 * end);
+    turnPlaces(own, farOf(own), wayOf(at, index));
   });
   const arrangement = places && model.arrange(places, Int32Array.from(ends));
   return { batch: { features, missing: marks.includes(1) ? missing : undefined, arrangement }, rows, ...labelsOf(packed, rows) };
 }
 
-function wayOf(at: Draw, index: number): number {
+/** One of eight ways, drawn for an item. */
+export function wayOf(at: Draw, index: number): number {
   const number = randomUniform([1], { ...at, stream: STREAMS.turn + index });
   const way = Math.floor(8 * number.item());
   number.dispose();

@@ -3,7 +3,10 @@ import { randomUniform } from '../ops/random.js';
 import type { PackedCells } from './packed_cells.js';
 
 /** Streams of random numbers beside those of the model's layers (below 2^28) and its head (2^28). */
-export const STREAMS = Object.freeze({ order: 0x20000000, noise: 0x40000000, hide: 0x60000000, drop: 0x80000000, turn: 0xa0000000 });
+export const STREAMS = Object.freeze({
+  ...{ order: 0x20000000, noise: 0x40000000, hide: 0x60000000, drop: 0x80000000, turn: 0xa0000000 },
+  ...{ crop: 0xd0000000, stain: 0xe0000000 },
+});
 
 /** Rows of cells that belong together: a tile, or a cell where cells are alone. */
 export interface Item {
@@ -43,8 +46,8 @@ export function classWeights(counts: readonly number[]): number[] {
   return roots.map((root) => root / mean);
 }
 
-/** How often each item is to be drawn, relative to the others: classes count alike. */
-function drawWeights(items: readonly Item[], { labels, labelStarts }: PackedCells, counts: readonly number[]): number[] {
+/** How often each item is to be drawn, relative to the others, so that classes count alike. */
+export function labelWeights(items: readonly Item[], { labels, labelStarts }: PackedCells, counts: readonly number[]): number[] {
   return items.map(({ from, to }) => {
     const own = labels.subarray(labelStarts[from], labelStarts[to]);
     return own.reduce((sum, label) => sum + 1 / (counts[label] as number), 0) / own.length;
@@ -65,19 +68,18 @@ function drawn(weights: readonly number[], start: number): number[] {
 }
 
 /**
- * The items of one epoch, in its order: all of them once, or drawn so that classes count alike.
+ * The items of one epoch, in its order: all of them once, or as many drawn with shares of their weights.
  *
- * @param seed and `epoch` decide the order, nothing else
+ * @param plan `seed` and `epoch` decide the order, nothing else
  */
 export function epochOrder(
   items: readonly Item[],
-  packed: PackedCells,
-  { seed, epoch, counts }: { seed: number; epoch: number; counts: readonly number[] | undefined },
+  { seed, epoch, weights }: { seed: number; epoch: number; weights: readonly number[] | undefined },
 ): Item[] {
   const numbers = randomUniform([items.length + 1], { seed, step: epoch, stream: STREAMS.order });
   const keys = numbers.data.slice();
   numbers.dispose();
-  const picks = counts ? drawn(drawWeights(items, packed, counts), keys[items.length] as number) : items.map((_, i) => i);
+  const picks = weights ? drawn(weights, keys[items.length] as number) : items.map((_, i) => i);
   const places = picks.map((_, i) => i).sort((a, b) => (keys[a] as number) - (keys[b] as number) || a - b);
   // An item that comes twice in an epoch is disturbed differently each time.
   return places.map((place) => ({ ...(items[picks[place] as number] as Item), index: place }));

@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { CellDataset } from './dataset.js';
+import type { JointTiles } from './joint_tiles.js';
 import type { Pace } from './pace.js';
 import { type PackedCells, unpackRow } from './packed_cells.js';
 
@@ -15,6 +16,28 @@ export async function fingerprintOf(settings: unknown, packs: readonly (PackedCe
     await hashFeatures(hash, packed, pace);
     const { positions, tiles, labelStarts, labels, unmatched } = packed;
     for (const array of [positions, tiles, labelStarts, labels, unmatched]) await hashBytes(hash, array, pace);
+  }
+  return hash.digest('hex');
+}
+
+/** As `fingerprintOf`, of tiles with images and regions. */
+export async function fingerprintOfTiles(settings: unknown, parts: readonly (JointTiles | undefined)[], pace: Pace): Promise<string> {
+  const hash = createHash('sha256').update(
+    await fingerprintOf(
+      settings,
+      parts.map((part) => part?.cells),
+      pace,
+    ),
+  );
+  for (const part of parts) {
+    hash.update(JSON.stringify(part ? [part.kinds, part.mpp, part.tiles.length] : null));
+    if (!part) continue;
+    await hashBytes(hash, part.boxes, pace);
+    for (const { image, maps, region } of part.tiles) {
+      hash.update(JSON.stringify([image?.width, image?.height, image?.origin, maps, region?.length]));
+      if (image) await hashBytes(hash, image.data, pace);
+      if (region) await hashBytes(hash, region, pace);
+    }
   }
   return hash.digest('hex');
 }

@@ -3,35 +3,30 @@ import { stat } from 'node:fs/promises';
 import { UamError } from '../errors.js';
 import { CellClassifier, type ClassifierConfig } from '../heads/cell_classifier.js';
 import { adamwStep } from '../ops/adamw.js';
-import { add, mul } from '../ops/binary.js';
-import { crossEntropy } from '../ops/cross_entropy.js';
-import { gather } from '../ops/gather_rows.js';
 import { backward } from '../tensor/autograd.js';
 import { scope } from '../tensor/scope.js';
-import { Tensor } from '../tensor/tensor.js';
-import { EXPERT_LOSSES } from '../uam/backbone.js';
-import { batchOf, tokensPerCell } from './batch_of.js';
-import { classWeights, countLabels, epochOrder, groupsOf, type Item, labelledItems } from './epoch_plan.js';
-import { type FitProgress, type FitSettings, learningRateAt } from './fit_options.js';
-import { firstNonFinite } from './nonfinite.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { CellLearner } from './cell_learner.js';
+import type { Item } from './epoch_plan.js';
+import { type FitProgress, type FitSettings, type Keeping, learningRateAt } from './fit_options.js';
+import type { Learner, Part, Validation } from './learner.js';
 import { Pace, refuseAborted } from './pace.js';
 import type { PackedCells } from './packed_cells.js';
 import { TrainingLog } from './training_log.js';
 import { type EpochRecord, TrainingState } from './training_state.js';
-import { type Validation, validate } from './validate.js';
 
-/** A training run: plain data, which may go to another thread. */
-export interface FitTask {
-  config: ClassifierConfig;
+/** What every training run is told. */
+export interface RunTask extends Keeping {
   settings: FitSettings;
-  training: PackedCells;
-  validation: PackedCells | undefined;
   /** Names data and settings, so that a checkpoint is not taken for another run's. */
   fingerprint: string;
-  checkpoint: string | undefined;
-  checkpointEvery: number | undefined;
-  resume: boolean;
-  log: string | undefined;
+}
+
+/** A training run of cells: plain data, which may go to another thread. */
+export interface FitTask extends RunTask {
+  config: ClassifierConfig;
+  training: PackedCells;
+  validation: PackedCells | undefined;
 }
 
 /** What a run leaves. */
@@ -50,43 +45,43 @@ export interface FitCall {
   onProgress?: ((progress: FitProgress) => void) | undefined;
 }
 
-/** Trains a classifier from its seed, or from a checkpoint. */
+/** Trains a classifier of cells from its seed, or from a checkpoint. */
 export async function runFit(task: FitTask, call: FitCall = {}): Promise<FitOutcome> {
   const model = new CellClassifier(task.config, task.settings.seed);
-  const state = new TrainingState(model);
+  const learner = new CellLearner(model, task, new Pace('fit', call.signal));
+  return teach(learner, task, call);
+}
+
+/** Runs a learner's training to its end, and disposes of its model. */
+export async function teach(learner: Learner, task: RunTask, call: FitCall): Promise<FitOutcome> {
+  const state = new TrainingState(learner.model);
   try {
-    return await new FitRun(task, model, state, call).run();
+    return await new FitRun(task, learner, state, call).run();
   } finally {
     state.dispose();
-    model.dispose();
+    learner.model.dispose();
   }
 }
 
 class FitRun {
   readonly #pace: Pace;
   readonly #log: TrainingLog;
-  readonly #items: Item[];
-  readonly #counts: number[];
-  readonly #weights: number[];
   readonly #decays: number[];
   readonly #stepsPerEpoch: number;
   /** The generator's counter at the end of the last whole step. */
   #draws = 0;
 
   constructor(
-    private readonly task: FitTask,
-    private readonly model: CellClassifier,
+    private readonly task: RunTask,
+    private readonly learner: Learner,
     private readonly state: TrainingState,
     private readonly call: FitCall,
   ) {
-    const { training, settings, config } = task;
+    const { settings } = task;
     this.#pace = new Pace('fit', call.signal);
     this.#log = new TrainingLog(task.log);
-    this.#items = labelledItems(training);
-    this.#counts = countLabels(training.labels, config.classes);
-    this.#weights = settings.balance === 'weights' ? classWeights(this.#counts) : this.#counts.map(() => 1);
-    this.#decays = model.decays().map((decays) => (decays ? settings.weightDecay : 0));
-    this.#stepsPerEpoch = Math.ceil(this.#items.length / settings.batch);
+    this.#decays = learner.model.decays().map((decays) => (decays ? settings.weightDecay : 0));
+    this.#stepsPerEpoch = Math.ceil(learner.items / settings.batch);
   }
 
   async run(): Promise<FitOutcome> {
@@ -124,10 +119,9 @@ class FitRun {
   /** The steps of one epoch that were not taken yet. */
   async #epoch(): Promise<void> {
     const { task, state, call } = this;
-    const { settings, training } = task;
+    const { settings } = task;
     const { position } = state;
-    const counts = settings.balance === 'sampler' ? this.#counts : undefined;
-    const order = epochOrder(this.#items, training, { seed: settings.seed, epoch: position.epoch, counts });
+    const order = this.learner.order(position.epoch);
     const total = this.#stepsPerEpoch * settings.epochs;
     while (position.stepInEpoch < this.#stepsPerEpoch) {
       const first = position.stepInEpoch * settings.batch;
@@ -143,17 +137,14 @@ class FitRun {
 
   /** One step of the optimiser; returns its loss. */
   async #step(items: readonly Item[], total: number): Promise<number> {
-    const { model, state, task } = this;
-    const { settings, training } = task;
+    const { learner, state, task } = this;
+    const { model } = learner;
+    const { settings } = task;
     const { position } = state;
     model.train();
-    const groups = groupsOf(items, Math.max(1, Math.floor(settings.tokenBudget / tokensPerCell(model))));
-    const divisor = this.#weightOf(items);
-    const cells = items.reduce((sum, { from, to }) => sum + to - from, 0);
     let loss = 0;
-    for (const group of groups) {
-      const share = group.reduce((sum, { from, to }) => sum + to - from, 0) / cells;
-      loss += this.#differentiate(group, training, divisor, share);
+    for (const part of await learner.parts(items, position.step)) {
+      loss += this.#differentiate(part);
       position.draws++;
       await this.#pace.rest();
     }
@@ -170,39 +161,17 @@ class FitRun {
     return loss;
   }
 
-  /** Sum of the weights of the labels of these items; at least a little, so that it can divide. */
-  #weightOf(items: readonly Item[]): number {
-    const { labels, labelStarts } = this.task.training;
-    const sums = items.map(({ from, to }) =>
-      labels.subarray(labelStarts[from], labelStarts[to]).reduce((sum, label) => sum + (this.#weights[label] as number), 0),
-    );
-    return Math.max(
-      sums.reduce((a, b) => a + b, 0),
-      1e-6,
-    );
-  }
-
-  /** Adds the gradients of one group of items to those of the step; returns its part of the loss. */
-  #differentiate(group: readonly Item[], training: PackedCells, divisor: number, share: number): number {
-    const { model, state } = this;
-    const { augment, seed, labelSmoothing } = this.task.settings;
-    const { step, draws } = state.position;
+  /** Adds the gradients of one part to those of the step; returns its part of the loss. */
+  #differentiate(part: Part): number {
+    const { step, draws } = this.state.position;
     return scope(() => {
-      const { batch, labelled, labels } = batchOf(model, training, group, { augment, at: { seed, step } });
-      const { logits, loadBalance, zLoss } = model.forward(batch, { at: { seed, step: draws } });
-      const sum = crossEntropy(gather(logits, Tensor.from(labelled)), Tensor.from(labels), {
-        classWeight: Tensor.from(this.#weights),
-        labelSmoothing,
-        reduction: 'sum',
-      });
-      let loss = mul(sum, 1 / divisor);
-      if (loadBalance) loss = add(loss, mul(loadBalance, EXPERT_LOSSES.loadBalance * share));
-      if (zLoss) loss = add(loss, mul(zLoss, EXPERT_LOSSES.zLoss * share));
+      const loss = part.loss(draws);
+      if (!loss) return 0;
       const value = loss.item();
       if (!Number.isFinite(value)) {
         throw new UamError(
           'UAM_NONFINITE',
-          `fit: the loss of step ${step} is ${value}; the first numbers that are not finite are in ${firstNonFinite(model, batch)}; a lower learningRate may help`,
+          `fit: the loss of step ${step} is ${value}; the first numbers that are not finite are in ${part.firstNonFinite()}; a lower learningRate may help`,
         );
       }
       backward(loss);
@@ -227,9 +196,8 @@ class FitRun {
   }
 
   #validate(): Promise<Validation | undefined> {
-    const { model, task } = this;
-    model.eval();
-    return validate(model, task.validation, task.settings.tokenBudget, this.#pace);
+    this.learner.model.eval();
+    return this.learner.validate();
   }
 
   async #endEpoch(): Promise<void> {
@@ -239,7 +207,7 @@ class FitRun {
     const found = await state.withWeights(state.mean, () => this.#validate());
     const record: EpochRecord = {
       ...{ epoch: position.epoch, step: position.step, loss: position.lossSum / this.#stepsPerEpoch },
-      ...{ macroF1: found?.macroF1, validationLoss: found?.loss },
+      ...{ macroF1: found?.macroF1, dice: found?.dice, validationLoss: found?.loss },
     };
     const best = position.history[position.bestEpoch];
     if (!found || !best || better(record, best)) state.keepBest();
@@ -256,9 +224,15 @@ class FitRun {
   }
 }
 
-/** A higher macro-F1, or the same at a lower loss. */
+/** The macro-F1 of cells, the Dice of regions, or the mean of both. */
+function scoreOf({ macroF1, dice }: EpochRecord): number {
+  const known = [macroF1, dice].filter((score) => score !== undefined);
+  return known.reduce((sum, score) => sum + score, 0) / Math.max(1, known.length);
+}
+
+/** A higher score, or the same at a lower loss. */
 function better(a: EpochRecord, b: EpochRecord): boolean {
-  const [high, low] = [a.macroF1 ?? 0, b.macroF1 ?? 0];
+  const [high, low] = [scoreOf(a), scoreOf(b)];
   return high > low || (high === low && (a.validationLoss ?? 0) < (b.validationLoss ?? 0));
 }
 

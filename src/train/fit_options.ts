@@ -61,8 +61,10 @@ export interface FitProgress {
   epochs?: number;
   /** Of the last step or, in phase `validate`, the mean over the epoch. */
   loss?: number;
-  /** In phase `validate`. */
+  /** In phase `validate`, where cells have labels. */
   macroF1?: number | undefined;
+  /** In phase `validate`, where regions are known. */
+  dice?: number | undefined;
 }
 
 export interface FitOptions extends Partial<Omit<FitSettings, 'augment'>> {
@@ -151,6 +153,24 @@ function check(settings: FitSettings): void {
   if (!(Array.isArray(betas) && betas.length === 2 && betas.every((beta) => beta >= 0 && beta < 1))) {
     throw mismatch('UAM_ARGUMENT', 'fit: betas', 'two numbers, at least 0 and below 1', String(betas));
   }
+}
+
+/** What is kept of a run while it goes on: see `FitOptions`. */
+export interface Keeping {
+  checkpoint: string | undefined;
+  checkpointEvery: number | undefined;
+  resume: boolean;
+  log: string | undefined;
+}
+
+/** @throws UamError `UAM_ARGUMENT` */
+export function keepingOf(options: Pick<FitOptions, 'checkpoint' | 'checkpointEvery' | 'resume' | 'log'>): Keeping {
+  const { checkpoint, checkpointEvery, resume = false, log } = options;
+  if (resume && !checkpoint) throw new UamError('UAM_ARGUMENT', 'fit: resume needs checkpoint, the file to go on from');
+  if (checkpointEvery !== undefined && !(Number.isInteger(checkpointEvery) && checkpointEvery >= 1)) {
+    throw new UamError('UAM_ARGUMENT', `fit: checkpointEvery must be a number of steps, received ${String(checkpointEvery)}`);
+  }
+  return { checkpoint, checkpointEvery, resume, log };
 }
 
 /** The learning rate of a step, from 0: a linear rise, then half a cosine. */

@@ -15,6 +15,21 @@ export { atTemperature, type EvaluateOptions, evaluate } from './evaluate.js';
 export type { Augmentation, FitOptions, FitProgress, FitSettings } from './fit_options.js';
 export { holdOut } from './held_out.js';
 export type { ImageInput, ScaledImage } from './image_cells.js';
+export {
+  JointDataset,
+  type JointDatasetOptions,
+  type JointSample,
+  type JointSampleInput,
+  type TilePixels,
+} from './joint_dataset.js';
+export type { JointFitOptions, JointSettings } from './joint_settings.js';
+export {
+  type JointAnswer,
+  type JointFitReport,
+  type JointPredictOptions,
+  JointUAM,
+  type JointUamOptions,
+} from './joint_uam.js';
 export { learningCurves } from './learning_curves.js';
 export { matchPoints } from './match_points.js';
 export { scorePredictions } from './metrics.js';

@@ -20,6 +20,7 @@ export function learningCurves(history: readonly EpochRecord[]): LearningCurve[]
     ...curve('loss', 'training', ({ loss }) => loss),
     ...curve('loss', 'validation', ({ validationLoss }) => validationLoss),
     ...curve('macro F1', 'validation', ({ macroF1 }) => macroF1),
+    ...curve('Dice of regions', 'validation', ({ dice }) => dice),
   ];
 }
 
@@ -36,7 +37,8 @@ export function historyFrom(text: string | undefined, where: string): EpochRecor
   }
   const number = (value: unknown) => value === undefined || Number.isFinite(value);
   const sound = (record: EpochRecord) =>
-    [record?.epoch, record?.step, record?.loss].every(Number.isFinite) && number(record.macroF1) && number(record.validationLoss);
+    [record?.epoch, record?.step, record?.loss].every(Number.isFinite) &&
+    [record.macroF1, record.dice, record.validationLoss].every(number);
   if (!Array.isArray(records) || !records.every(sound)) throw broken();
   return records;
 }

@@ -1,8 +1,12 @@
 // What a model's file says beside parameters, configuration, scaling and classes: read, and checked.
 import { UamError } from '../errors.js';
+import { packageVersion } from '../native/load.js';
+import type { CellDataset } from './dataset.js';
+import { listHash } from './fingerprint.js';
 import { historyFrom } from './learning_curves.js';
-import { type ExtractionRecipe, recipeFrom } from './recipe.js';
-import { marksFrom, type SeenMarks } from './seen.js';
+import type { Pace } from './pace.js';
+import { type ExtractionRecipe, recipeFrom, recipeText } from './recipe.js';
+import { marksFrom, marksOf, type SeenMarks } from './seen.js';
 import type { EpochRecord } from './training_state.js';
 
 /** The names of the notes in the file. */
@@ -23,6 +27,31 @@ export interface ModelNotes {
   history: EpochRecord[];
   /** Whom it has seen; undefined where the file does not tell. */
   seen: SeenMarks | undefined;
+}
+
+/** What a run came to, and on what. */
+interface TrainedOn {
+  temperature: number;
+  history: readonly EpochRecord[];
+  training: CellDataset;
+  validation: CellDataset | undefined;
+  /** Of the model, in its order. */
+  features: readonly string[];
+  /** See `ModelNotes`. */
+  window: number | undefined;
+}
+
+/** The notes of a model that was just trained. */
+export async function trainingNotes(run: TrainedOn, pace: Pace): Promise<Record<string, string>> {
+  const { temperature, history, training, validation, features, window } = run;
+  const data = listHash(training);
+  const seen = await marksOf({ training, validation }, features, data, pace);
+  const recipe = training.extraction && { [NOTES.extraction]: recipeText(training.extraction) };
+  return {
+    ...{ [NOTES.temperature]: String(temperature), [NOTES.version]: packageVersion(), [NOTES.data]: data, ...recipe },
+    ...{ [NOTES.seen]: JSON.stringify(seen), [NOTES.history]: JSON.stringify(history) },
+    ...(window === undefined ? {} : { [NOTES.window]: String(window) }),
+  };
 }
 
 /** @throws UamError `UAM_FORMAT` where they are not as this version writes them */

@@ -18,7 +18,7 @@ export interface PackedCells {
   /** Which matrix the features of each row are in, and which row of it they are. */
   matrixOf: Int32Array;
   matrixRow: Int32Array;
-  /** `[cells, 2]` in micrometres from the corner of the tile; empty where the model needs no places. */
+  /** `[cells, 2]` in micrometres, from the corner of the tile where samples were cut into tiles; empty where the model needs no places. */
   positions: Float64Array;
   /** Where tiles begin and end, `[tiles + 1]`; without places every cell is a tile. */
   tiles: Int32Array;
@@ -56,7 +56,7 @@ const shared = (bytes: number) => new SharedArrayBuffer(bytes);
 async function layOut(
   { name, table, positions }: PackInput,
   places: boolean,
-  windows: WindowOptions | undefined,
+  windows: WindowOptions | 'samples' | undefined,
   pace: Pace,
 ): Promise<Windows> {
   if (!places) return { tiles: [rising(table.length)], weights: [] };
@@ -69,6 +69,7 @@ async function layOut(
   const bad = positions.findIndex((value) => !(Math.abs(value) < 1e9));
   if (bad >= 0)
     throw new UamError('UAM_DATA', `${name}: the position of cell ${bad >> 1} is ${positions[bad]}; micrometres below 1e9 were expected`);
+  if (windows === 'samples') return { tiles: [rising(table.length)], weights: [] };
   return windows ? windowsOf(positions, windows, pace) : { tiles: tilesOf(positions), weights: [] };
 }
 
@@ -108,10 +109,15 @@ function packLabels(packed: PackedCells, entries: readonly (readonly [row: numbe
 }
 
 /** Lays the rows of one sample behind those that are there. */
-function layRows(packed: PackedCells, sample: PackInput, { tiles, weights }: Windows, ends: number[], cellsBefore: number): void {
+function layRows(
+  packed: PackedCells,
+  sample: PackInput,
+  { tiles, weights }: Windows,
+  { ends, cellsBefore, corners }: { ends: number[]; cellsBefore: number; corners: boolean },
+): void {
   let row = ends.at(-1) as number;
   tiles.forEach((tile, at) => {
-    if (packed.positions.length > 0) layTile(packed, sample.positions as Float64Array, tile, row);
+    if (packed.positions.length > 0) layTile(packed, sample.positions as Float64Array, tile, row, corners);
     if (weights[at]) packed.weights.set(weights[at], row);
     for (const cell of tile) packed.source[row++] = cellsBefore + cell;
     ends.push(row);
@@ -122,7 +128,8 @@ function layRows(packed: PackedCells, sample: PackInput, { tiles, weights }: Win
  * Lays cells tile by tile.
  *
  * @param places whether the model needs to know where cells lie
- * @param windows tiles may lie over each other, for prediction: then a cell has several rows. Absent: every cell is in one tile
+ * @param windows tiles may lie over each other, for prediction: then a cell has several rows. `'samples'`: every sample is a tile, of no
+ *   cells perhaps, and places stay as they are. Absent: every cell is in one tile
  * @throws UamError `UAM_DATA` where a feature or a place is absent
  */
 export async function packCells(
@@ -130,7 +137,7 @@ export async function packCells(
   scaling: Scaling,
   places: boolean,
   pace: Pace,
-  windows?: WindowOptions,
+  windows?: WindowOptions | 'samples',
 ): Promise<PackedCells> {
   const layouts: Windows[] = [];
   for (const sample of samples) {
@@ -156,7 +163,7 @@ export async function packCells(
   let before = 0;
   for (const [at, sample] of samples.entries()) {
     const first = ends.at(-1) as number;
-    layRows(packed, sample, layouts[at] as Windows, ends, before);
+    layRows(packed, sample, layouts[at] as Windows, { ends, cellsBefore: before, corners: windows !== 'samples' });
     await pace.rest();
     const table = sample.table instanceof FeatureRows ? sample.table : await FeatureRows.from(sample.table, scaling.names, pace);
     const matrix = matrices.indexOf(table);
@@ -197,11 +204,11 @@ export function unpackRow(packed: PackedCells, row: number, values: Float32Array
   }
 }
 
-/** Places of a tile's cells from its corner, so that what a model learns of places holds in every tile. */
-function layTile(packed: PackedCells, positions: Float64Array, tile: Int32Array, first: number): void {
+/** Places of a tile's cells, from its corner where tiles are `corners` of their own: what a model learns of places holds in every tile. */
+function layTile(packed: PackedCells, positions: Float64Array, tile: Int32Array, first: number, corners: boolean): void {
   for (const axis of [0, 1]) {
     const places = Float64Array.from(tile, (cell) => positions[2 * cell + axis] as number);
-    const corner = places.reduce((low, place) => Math.min(low, place), Number.POSITIVE_INFINITY);
+    const corner = corners ? places.reduce((low, place) => Math.min(low, place), Number.POSITIVE_INFINITY) : 0;
     places.forEach((place, i) => {
       packed.positions[2 * (first + i) + axis] = place - corner;
     });

@@ -2,6 +2,8 @@
 import { CellClassifier, type ClassifierConfig } from '../heads/cell_classifier.js';
 import type { Backend } from '../native/device.js';
 import { type FitCall, type FitOutcome, type FitTask, runFit } from './fit_loop.js';
+import type { FieldAnswer } from './joint_answers.js';
+import { type JointFitTask, type JointPredictTask, runJointFit, runJointPredict } from './joint_task.js';
 import { Pace } from './pace.js';
 import type { PackedCells } from './packed_cells.js';
 import { type ModelAnswers, runModel, type Sharing } from './run_model.js';
@@ -19,8 +21,22 @@ export interface PredictTask {
   sharing?: Sharing | undefined;
 }
 
-export type Task = { fit: FitTask; predict?: undefined } | { predict: PredictTask; fit?: undefined };
-export type TaskResult = { fit: FitOutcome; predict?: undefined } | { predict: ModelAnswers; fit?: undefined };
+/** Exactly one of these. */
+export interface Task {
+  fit?: FitTask;
+  predict?: PredictTask;
+  jointFit?: JointFitTask;
+  jointPredict?: JointPredictTask;
+}
+
+/** What a task leaves, under its own name. */
+export interface TaskResult {
+  fit?: FitOutcome;
+  predict?: ModelAnswers;
+  jointFit?: FitOutcome;
+  /** An answer per tile. */
+  jointPredict?: FieldAnswer[];
+}
 
 /** What a thread is started with. */
 export interface ThreadTask {
@@ -41,5 +57,8 @@ async function runPredict({ config, weights, cells, tokenBudget, embeddings, sha
 
 /** Does a task here and now; between its pieces the event loop turns. */
 export async function runTask(task: Task, call: FitCall): Promise<TaskResult> {
-  return task.fit ? { fit: await runFit(task.fit, call) } : { predict: await runPredict(task.predict, call) };
+  if (task.fit) return { fit: await runFit(task.fit, call) };
+  if (task.jointFit) return { jointFit: await runJointFit(task.jointFit, call) };
+  if (task.jointPredict) return { jointPredict: await runJointPredict(task.jointPredict, call) };
+  return { predict: await runPredict(task.predict as PredictTask, call) };
 }

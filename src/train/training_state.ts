@@ -1,7 +1,7 @@
 // All that a training run is at one moment, and the file that it can go on from.
 import { mismatch, UamError } from '../errors.js';
-import type { CellClassifier } from '../heads/cell_classifier.js';
 import { readCheckpoint, type StoredTensor, writeCheckpoint } from '../nn/checkpoint.js';
+import type { Module } from '../nn/module.js';
 import { type AdamwState, adamwState } from '../ops/adamw.js';
 import type { Tensor } from '../tensor/tensor.js';
 
@@ -12,8 +12,10 @@ export interface EpochRecord {
   step: number;
   /** Mean of the loss over the epoch's steps, with what training adds to it. */
   loss: number;
-  /** Of the running mean of the weights on validation; undefined without one. */
+  /** Of the running mean of the weights on the cells of validation; undefined without any. */
   macroF1: number | undefined;
+  /** Of the regions likewise; undefined without any. */
+  dice?: number | undefined;
   /** Mean cross entropy on validation; undefined without one. */
   validationLoss: number | undefined;
 }
@@ -52,7 +54,7 @@ export class TrainingState {
     ...{ step: 0, epoch: 0, stepInEpoch: 0, draws: 0, lossSum: 0, history: [], bestEpoch: -1, finished: false },
   };
 
-  constructor(model: CellClassifier) {
+  constructor(model: Module) {
     const named = model.namedParameters();
     this.names = named.map(([name]) => name);
     this.parameters = named.map(([, tensor]) => tensor);

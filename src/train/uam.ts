@@ -1,24 +1,23 @@
 import { UamError } from '../errors.js';
 import { CellClassifier, type ClassifierConfig, classifierConfig } from '../heads/cell_classifier.js';
 import { loadClassifier, type ModelFacts, saveClassifier } from '../heads/model_file.js';
-import { packageVersion } from '../native/load.js';
 import type { FeatureTable } from '../radiomics/table.js';
 import type { FeatureColumns } from '../tokens/scaling.js';
 import { type TokeniserKind, type TokensConfig, tokensConfig } from '../tokens/tokens_config.js';
 import { type BackboneOptions, backboneConfig, type Size } from '../uam/config.js';
 import { type CellDataset, positionsOf } from './dataset.js';
-import { fingerprintOf, listHash } from './fingerprint.js';
+import { fingerprintOf } from './fingerprint.js';
 import type { FitOutcome } from './fit_loop.js';
-import { type FitOptions, type FitProgress, fitSettings } from './fit_options.js';
-import { holdOut } from './held_out.js';
+import { type FitOptions, type FitProgress, fitSettings, keepingOf } from './fit_options.js';
+import { holdOut, refuseUnlabelled } from './held_out.js';
 import { cellsOfImage, type ImageInput } from './image_cells.js';
-import { type ModelNotes, modelNotes, NOTES } from './model_notes.js';
+import { type ModelNotes, modelNotes, trainingNotes } from './model_notes.js';
 import { runOffThread } from './off_thread.js';
 import { Pace } from './pace.js';
 import { packCells } from './packed_cells.js';
 import { Predictions } from './predictions.js';
-import { DEFAULT_RECIPE, dependsOnOrientation, type ExtractionRecipe, recipeText } from './recipe.js';
-import { marksOf, type SeenSample, seenIn } from './seen.js';
+import { DEFAULT_RECIPE, dependsOnOrientation, type ExtractionRecipe } from './recipe.js';
+import { type SeenSample, seenIn } from './seen.js';
 import { softmaxAt } from './temperature.js';
 import { runTask, type Task, type TaskResult, type Weights } from './thread_task.js';
 import { scalingOf } from './training_scaling.js';
@@ -208,12 +207,10 @@ export class UAM {
     const tokens = tokensConfig(tokensOf(kind));
     const places = tokens.kind === 'cell';
     const settings = fitSettings(options, backboneConfig(backbone).width, places, seed);
-    const { signal, onProgress, checkpoint, checkpointEvery, resume = false, log } = options;
-    if (resume && !checkpoint) throw new UamError('UAM_ARGUMENT', 'fit: resume needs checkpoint, the file to go on from');
-    if (checkpointEvery !== undefined && !(Number.isInteger(checkpointEvery) && checkpointEvery >= 1)) {
-      throw new UamError('UAM_ARGUMENT', `fit: checkpointEvery must be a number of steps, received ${String(checkpointEvery)}`);
-    }
+    const { signal, onProgress } = options;
+    const keeping = keepingOf(options);
     const { training, validation } = holdOut(dataset, options.validation, settings.seed);
+    refuseUnlabelled(training);
     const pace = new Pace('fit', signal);
     onProgress?.({ phase: 'prepare', done: 0, total: dataset.cells });
     const excluded = (name: string) => places && settings.augment.turn && dependsOnOrientation(name);
@@ -222,17 +219,11 @@ export class UAM {
     const packed = await packCells(training.samples, scaling, places, pace);
     const held = validation && (await packCells(validation.samples, scaling, places, pace));
     const fingerprint = await fingerprintOf({ config, settings, scaling, classes: dataset.classes }, [packed, held], pace);
-    const task = { config, settings, training: packed, validation: held, fingerprint, checkpoint, checkpointEvery, resume, log };
-    const { fit } = (await runOffThread({ fit: task }, { signal, onProgress })) as TaskResult & { fit: FitOutcome };
+    const task = { config, settings, training: packed, validation: held, fingerprint, ...keeping };
+    const { fit } = (await runOffThread({ fit: task }, { signal, onProgress })) as Required<Pick<TaskResult, 'fit'>>;
     const { weights, ...outcome } = fit;
-    const recipe = dataset.extraction && { [NOTES.extraction]: recipeText(dataset.extraction) };
-    const data = listHash(training);
-    const seen = await marksOf({ training, validation }, scaling.names, data, pace);
-    const notes = {
-      ...{ [NOTES.temperature]: String(outcome.temperature), [NOTES.version]: packageVersion(), [NOTES.data]: data, ...recipe },
-      ...{ [NOTES.seen]: JSON.stringify(seen), [NOTES.history]: JSON.stringify(outcome.history) },
-      ...(places ? { [NOTES.window]: String(windowSize(packed.positions)) } : {}),
-    };
+    const window = places ? windowSize(packed.positions) : undefined;
+    const notes = await trainingNotes({ ...outcome, training, validation, features: scaling.names, window }, pace);
     const facts = { scaling, classes: [...dataset.classes], notes };
     this.#trained = { config, weights, facts, notes: modelNotes(notes, 'the model') };
     return {
@@ -271,7 +262,7 @@ export class UAM {
       onProgress &&
       (({ done, total, ...rest }: FitProgress) =>
         onProgress({ ...rest, done: Math.floor((done / Math.max(1, total)) * table.length), total: table.length }));
-    const { predict } = (await run(task, { signal, onProgress: tell })) as Extract<TaskResult, { fit?: undefined }>;
+    const { predict } = (await run(task, { signal, onProgress: tell })) as Required<Pick<TaskResult, 'predict'>>;
     const width = config.backbone.width;
     const inOrder = (rows: Float32Array, size: number) => byCell(rows, size, cells, table.length, pace);
     return new Predictions({
@@ -308,7 +299,9 @@ export class UAM {
   }
 }
 
-const tokensOf = (tokens: UamOptions['tokens'] = 'cell'): Partial<TokensConfig> => (typeof tokens === 'string' ? { kind: tokens } : tokens);
+/** Settings of tokens from their kind alone, or from settings. */
+export const tokensOf = (tokens: UamOptions['tokens'] = 'cell'): Partial<TokensConfig> =>
+  typeof tokens === 'string' ? { kind: tokens } : tokens;
 
 /** Parameters that one cell goes through, times its tokens. */
 function weightOf({ features, tokens }: ClassifierConfig, weights: Weights): number {

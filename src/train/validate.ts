@@ -3,19 +3,12 @@ import type { CellClassifier } from '../heads/cell_classifier.js';
 import { batchOf } from './batch_of.js';
 import { type Item, labelledItems } from './epoch_plan.js';
 import { macroF1 } from './f1.js';
+import type { Validation } from './learner.js';
 import { firstNonFinite } from './nonfinite.js';
 import type { Pace } from './pace.js';
 import type { PackedCells } from './packed_cells.js';
 import { highestOf, runModel } from './run_model.js';
 import { fitTemperature, softmaxAt } from './temperature.js';
-
-export interface Validation {
-  /** Points on no cell count as errors. */
-  macroF1: number;
-  /** Mean cross entropy of the labels on cells. */
-  loss: number;
-  temperature: number;
-}
 
 /** How well a model, in evaluation mode, does on cells that it has not learned from; undefined where there are none. */
 export async function validate(

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import type { ClassifierConfig } from '../../src/heads/cell_classifier.js';
 import { CellClassifier } from '../../src/heads/cell_classifier.js';
 import { type JointOptions, jointConfig, jointParameterCount } from '../../src/heads/joint_config.js';
 import { loadJointModel, readJointFile, saveJointModel } from '../../src/heads/joint_file.js';
@@ -68,7 +69,7 @@ t.test('parameters: as many as counted, under names that a classifier shares', a
   const full = jointConfig({ cells: { features: 102, classes: 2 } });
   const { cells, image, regions } = jointParameterCount(full);
   t.same([image, regions], [1899872, 800641]);
-  const classifier = new CellClassifier(full.cells, 1);
+  const classifier = new CellClassifier(full.cells as ClassifierConfig, 1);
   t.equal(cells, classifier.parameterCount);
   classifier.dispose();
 });
@@ -76,7 +77,7 @@ t.test('parameters: as many as counted, under names that a classifier shares', a
 t.test('at the start both are what each is alone, bit by bit; the fusion opens', async (t) => {
   for (const fusion of FUSIONS) {
     const model = joint({ fusion });
-    const alone = new CellClassifier(model.config.cells, 5);
+    const alone = new CellClassifier(model.config.cells as ClassifierConfig, 5);
     const expected = noGrad(() => alone.forward(cells()).logits.data);
     const together = logitsOf(model, both());
     t.ok(sameBits(together.cells, expected as Float32Array), `${fusion}: cells`);

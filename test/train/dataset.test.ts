@@ -4,7 +4,7 @@ import t from 'tap';
 import { FeatureTable } from '../../src/radiomics/table.js';
 import { fitScaling } from '../../src/tokens/scaling.js';
 import { CellDataset } from '../../src/train/dataset.js';
-import { classWeights, countLabels, epochOrder, groupsOf, labelledItems } from '../../src/train/epoch_plan.js';
+import { classWeights, countLabels, epochOrder, groupsOf, labelledItems, labelWeights } from '../../src/train/epoch_plan.js';
 import { holdOut } from '../../src/train/held_out.js';
 import { matchPoints } from '../../src/train/match_points.js';
 import { Pace } from '../../src/train/pace.js';
@@ -115,7 +115,8 @@ t.test('every epoch has its own order; the sampler makes classes alike', async (
   );
   const packed = await packCells(set.samples, fitScaling(set.samples[0]?.table as typeof table), false, new Pace('test'));
   const items = labelledItems(packed);
-  const order = (epoch: number, counts?: number[]) => epochOrder(items, packed, { seed: 1, epoch, counts }).map(({ from }) => from);
+  const order = (epoch: number, counts?: number[]) =>
+    epochOrder(items, { seed: 1, epoch, weights: counts && labelWeights(items, packed, counts) }).map(({ from }) => from);
   t.same(
     [...order(0)].sort((a, b) => a - b),
     items.map(({ from }) => from),
