@@ -34,11 +34,12 @@ function addTile(sums: Float64Array, shares: Float64Array, patch: Region, tile: 
  * The blended regions of a patch: per pixel the region of the greatest probability of at least 1/2, counted from 1; 0 where there is
  * none. Tiles without tissue say nothing, and do not count.
  */
-export async function blendPatch(work: SlideWork, index: number, kinds: number): Promise<ItemReport> {
+export async function blendPatch(work: SlideWork, index: number): Promise<ItemReport> {
   const { task, plan } = work;
   const stages = new Stages();
   await stages.time('blend', async () => {
     const patch = plan.patches.region(index);
+    const kinds = task.regions.length;
     const area = patch.width * patch.height;
     const sums = new Float64Array(area * kinds);
     const shares = new Float64Array(area);
@@ -69,10 +70,9 @@ export const readPatch = (folder: string, patch: number) => readRecord<PatchFact
 export async function callBlock(work: SlideWork, block: number): Promise<ItemReport> {
   const { task, plan } = work;
   const stages = new Stages();
-  const model = await work.model();
   const cells = await stages.time('blend', async () => {
     const { facts, arrays } = await readBlock(task.work, block);
-    const classes = model.classes.length;
+    const classes = task.classes.length;
     const sums = new Float64Array(facts.cells * classes);
     const shares = new Float64Array(facts.cells);
     for (const tile of facts.cells > 0 ? plan.tiles.meeting(plan.blocks.region(block)) : []) {
@@ -89,7 +89,7 @@ export async function callBlock(work: SlideWork, block: number): Promise<ItemRep
       }
     }
     const logits = sums.map((sum, i) => sum / (shares[Math.floor(i / classes)] as number));
-    const probabilities = Float32Array.from(softmaxAt(logits, classes, model.temperature));
+    const probabilities = Float32Array.from(softmaxAt(logits, classes, task.temperature));
     await writeRecord(workFile(task.work, 'calls', block), {}, { probabilities });
     return facts.cells;
   });

@@ -1,6 +1,6 @@
 // The pixels in which a slide is analysed: those of a level, or a level brought to the model's pixel size.
 import { UamError } from '../errors.js';
-import type { OpenedImage } from '../image/open_image.js';
+import type { ImageLevel, OpenedImage } from '../image/open_image.js';
 import { type Factors, resampledLength } from '../image/resample.js';
 
 /** A grid over a slide: plain data, for other threads. */
@@ -25,7 +25,7 @@ const TOLERANCE = 0.05;
 /** Beyond this a pixel size is mistaken, or the slide shows no nuclei as the model means them. */
 const MOST = 10;
 
-type Slide = Pick<OpenedImage, 'width' | 'height' | 'levels' | 'name'>;
+type Slide = Pick<OpenedImage, 'width' | 'height' | 'name'> & { levels: readonly Pick<ImageLevel, 'width' | 'height'>[] };
 
 /**
  * The grid in which pixels are `scale` pixels of the full resolution wide: over the coarsest level that is not coarser than that.

@@ -16,6 +16,19 @@ export type CellOrigin =
   /** GeoJSON in pixels of the full resolution. */
   | { kind: 'polygons'; path: string };
 
+/** What the files of answers shall have. */
+export interface OutputWishes {
+  /** Features to write beside the probabilities. */
+  measurements: readonly string[];
+  /** Cells less sure than this get no class. */
+  atLeast: number;
+  /** Whether the cells' GeoJSON is packed. */
+  packed: boolean;
+  /** The form of the cells' table. */
+  table: 'parquet' | 'csv';
+  overlay: boolean;
+}
+
 export interface SlideTask {
   /** What is opened: the slide, or what it was unpacked to. */
   image: string;
@@ -28,19 +41,29 @@ export interface SlideTask {
   small: SlideGrid;
   sizes: PlanSizes;
   origin: CellOrigin;
+  /** The model's file, and what is to be known of it without loading it. */
   model: string;
+  classes: readonly string[];
+  regions: readonly string[];
+  temperature: number;
   recipe: ExtractionRecipe;
   /** Features that are kept of each cell: those of the model, and those that the user wants to see. */
   features: readonly string[];
+  output: OutputWishes;
+  /** What can be read only from beginning to end, and is unpacked first: the slide, a label image. */
+  unpack: { image: string | undefined; labels: string | undefined };
   /** The folder of what is done. */
   work: string;
 }
 
 /** One piece of work: a function of the task and of the files of other items, which writes files of its own. */
 export interface SlideItem {
-  kind: 'scan' | 'settle' | 'split' | 'block' | 'tile' | 'patch' | 'calls' | 'cells' | 'regions';
+  kind: 'unpack' | 'labels' | 'scan' | 'settle' | 'split' | 'block' | 'tile' | 'patch' | 'calls' | 'cells' | 'regions';
   index: number;
 }
+
+/** The name of an item. */
+export const keyOf = ({ kind, index }: SlideItem): string => `${kind} ${index}`;
 
 /** What an item tells of itself. */
 export interface ItemReport {
@@ -48,6 +71,8 @@ export interface ItemReport {
   seconds: Record<string, number>;
   /** Cells that it was about. */
   cells?: number;
+  /** What else is to be known of it. */
+  facts?: unknown;
 }
 
 const EXTENSIONS = Object.freeze({
