@@ -12,13 +12,14 @@ export interface NpyArray {
   dtype: string;
 }
 
-interface Kind {
+/** How the elements of an array are stored. */
+export interface NpyKind {
   dtype: string;
   size: number;
   from(buffer: ArrayBuffer): NumericArray;
 }
 
-const kinds: Record<string, Kind> = {
+const kinds: Record<string, NpyKind> = {
   b1: { dtype: 'bool', size: 1, from: (buffer) => new Uint8Array(buffer).map((value) => Number(value !== 0)) },
   i1: { dtype: 'int8', size: 1, from: (buffer) => new Int8Array(buffer) },
   u1: { dtype: 'uint8', size: 1, from: (buffer) => new Uint8Array(buffer) },
@@ -75,27 +76,41 @@ export function readNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
  * console.log(shape, data); // [2, 3] Int32Array [1, 2, 3, 4, 5, 6]
  */
 export function readNpy(bytes: Uint8Array, name = 'bytes'): NpyArray {
-  const { descr, fortran, shape, start } = readNpyHeader(bytes, name);
+  const header = readNpyHeader(bytes, name);
+  const { fortran, shape, start } = header;
+  const kind = npyKind(header, name);
+  const length = npyBytes(header, kind);
+  if (!(length <= bytes.length - start)) throw tooShort(header, kind, bytes.length - start, name);
+  const data = npyValues(bytes.subarray(start, start + length), header, kind);
+  return { data: fortran ? fromFortran(data, shape) : data, shape, dtype: kind.dtype };
+}
+
+/** How the values of a file are stored, where they are numbers. */
+export function npyKind({ descr }: NpyHeader, name: string): NpyKind {
   const kind = kinds[descr.slice(1)];
-  if (!kind || !'<>|='.includes(descr[0]!)) {
-    const pickled = descr.endsWith('O')
-      ? ' (pickled Python objects, as in cellpose _seg.npy files: save the masks alone with numpy.save)'
-      : '';
-    throw dataError(name, `holds elements of type '${descr}'${pickled}; booleans, integers and floats are read`);
-  }
-  const count = shape.reduce((product, size) => product * size, 1);
-  const length = count * kind.size;
-  if (!(length <= bytes.length - start)) {
-    throw formatError(
-      name,
-      `an array of ${shape.join(' x ')} ${kind.dtype} needs ${length} bytes, the file has ${bytes.length - start}; is it truncated?`,
-    );
-  }
-  const own = new Uint8Array(bytes.subarray(start, start + length)); // a copy, even of a Buffer, whose slice() is a view
+  if (kind && '<>|='.includes(descr[0]!)) return kind;
+  const pickled = descr.endsWith('O')
+    ? ' (pickled Python objects, as in cellpose _seg.npy files: save the masks alone with numpy.save)'
+    : '';
+  throw dataError(name, `holds elements of type '${descr}'${pickled}; booleans, integers and floats are read`);
+}
+
+/** How many bytes the values take. */
+export const npyBytes = ({ shape }: NpyHeader, { size }: Pick<NpyKind, 'size'>): number =>
+  shape.reduce((product, length) => product * length, size);
+
+/** The error of a file that ends before its last value. */
+export function tooShort(header: NpyHeader, { dtype, size }: Pick<NpyKind, 'dtype' | 'size'>, bytes: number, name: string): UamError {
+  const array = `${header.shape.join(' x ')} ${dtype}`;
+  return formatError(name, `an array of ${array} needs ${npyBytes(header, { size })} bytes, the file has ${bytes}; is it truncated?`);
+}
+
+/** Values from the bytes of a file, which are copied: even those of a Buffer, whose slice() is a view. */
+export function npyValues(bytes: Uint8Array, { descr }: NpyHeader, kind: NpyKind): NumericArray {
+  const own = new Uint8Array(bytes);
   const little = descr[0] !== '>';
   if (kind.size > 1 && little !== hostIsLittle) swapBytes(own, kind.size);
-  const data = kind.from(own.buffer as ArrayBuffer);
-  return { data: fortran ? fromFortran(data, shape) : data, shape, dtype: kind.dtype };
+  return kind.from(own.buffer as ArrayBuffer);
 }
 
 /** An array whose first index runs fastest, put in the order whose last index does. */

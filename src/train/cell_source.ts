@@ -1,7 +1,7 @@
 // The cells of a manifest's images: read and measured, or taken from the cache.
 import { readCellMask } from '../cells/read_cell_mask.js';
 import type { ImageWarning, LabelMask } from '../image/image.js';
-import { FeatureCache, type StoredCells } from './feature_cache.js';
+import { type CacheSource, FeatureCache, type StoredCells } from './feature_cache.js';
 import { FeatureRows } from './feature_rows.js';
 import { type ImagePair, measurePair, readPair } from './image_cells.js';
 import { Pace } from './pace.js';
@@ -73,6 +73,21 @@ export class CellSource {
     }
   }
 
+  /**
+   * The cells of an image that is in memory with its mask.
+   *
+   * @param content what both were read from, by which the cache knows them
+   */
+  async of(pair: ImagePair, content: CacheSource): Promise<FoundCells> {
+    await this.pace.rest();
+    const key = await this.cache?.keyOf(content);
+    const stored = key === undefined ? undefined : await this.cache?.find(key);
+    const mask = async () => pair.mask;
+    if (!stored) return { ...(await this.#measured(key, pair)), mask, warnings: pair.warnings, cached: false };
+    const { ids, positions, table } = stored;
+    return { ids, positions, table: this.#named(table), mask, warnings: pair.warnings, cached: true };
+  }
+
   async #read(files: CellFiles): Promise<Ready> {
     await this.pace.rest();
     const { otherwise } = this.options;
@@ -88,11 +103,17 @@ export class CellSource {
       const mask = () => readCellMask(files.mask, { width, height }, signal ? { signal } : {});
       return { ids, positions, table: this.#named(table), mask, warnings: [], cached: true };
     }
+    return { ...(await this.#measured(key, pair)), mask: async () => pair.mask, warnings: pair.warnings, cached: false };
+  }
+
+  /** Extracts the features of an image's cells, and keeps them where there is a cache. */
+  async #measured(key: string | undefined, pair: ImagePair): Promise<Pick<FoundCells, 'ids' | 'positions' | 'table'>> {
     const { table, positions } = await measurePair(pair, this.recipe, this.options);
+    const { ids } = table;
     const rows = await FeatureRows.from(table, table.names, this.pace);
     const { width, height } = pair.pixels;
-    if (key !== undefined) await this.cache?.keep(key, { ids: table.ids, positions, table: rows, width, height });
-    return { ids: table.ids, positions, table: this.#named(rows), mask: async () => pair.mask, warnings: pair.warnings, cached: false };
+    if (key !== undefined) await this.cache?.keep(key, { ids, positions, table: rows, width, height });
+    return { ids, positions, table: this.#named(rows) };
   }
 
   #named(table: FeatureRows): FeatureRows {

@@ -187,11 +187,12 @@ function refuseOtherFeatures(samples: readonly CellSample[]): void {
   const names = new Set(known);
   for (const { name, table } of samples) {
     const own = namesOf(table);
-    if (table instanceof FeatureRows && own === known) continue; // of one origin, and never of another length
+    if (own === known) continue; // of one origin
     const other = own.find((feature) => !names.has(feature));
     if (other !== undefined) throw new UamError('UAM_DATA', `${name}: it has the feature ${other}, which ${first.name} has not`);
     if (own.length !== names.size)
       throw mismatch('UAM_DATA', `${name}: its features`, `those of ${first.name} (${names.size})`, `${own.length}`);
+    if (table instanceof FeatureRows) continue; // whose columns are never of another length, and are gathered when they are read
     const short = table.columns.find(({ data }) => data.length !== table.length);
     if (short) throw mismatch('UAM_SHAPE', `${name}: column ${short.name}`, `of ${table.length} values`, `${short.data.length}`);
   }

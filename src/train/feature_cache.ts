@@ -25,10 +25,13 @@ export interface StoredCells {
   height: number;
 }
 
+/** What an image or a mask is read from: a file, by its path, or numbers in memory, with what says how to take them. */
+export type CacheContent = string | { kind: string; data: ArrayBufferView };
+
 /** What decides the features of an image, beside the recipe. */
 export interface CacheSource {
-  image: string;
-  mask: string;
+  image: CacheContent;
+  mask: CacheContent;
   /** Micrometres per pixel that are given: for this image, and for images that do not tell. */
   mpp: number | undefined;
   otherwise: number | undefined;
@@ -53,6 +56,14 @@ async function hashOfFile(path: string): Promise<string> {
     throw new UamError('UAM_INPUT', `cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
   return hash.digest('hex');
+}
+
+/** What tells a content from all others: its kind and the hash of its bytes. */
+async function contentMark(content: CacheContent, pace: Pace): Promise<[kind: string, hash: string]> {
+  if (typeof content === 'string') return [extname(content).toLowerCase(), await hashOfFile(content)];
+  const hash = createHash('sha256');
+  await hashBytes(hash, content.data, pace);
+  return [content.kind, hash.digest('hex')];
 }
 
 /** A hash of all that a file says and holds. */
@@ -91,12 +102,12 @@ export class FeatureCache {
   }
 
   /**
-   * The key of an image: from the bytes of its files, never from their names or dates.
+   * The key of an image: from the bytes of its files or pixels, never from names or dates.
    *
    * @throws UamError `UAM_INPUT` where a file cannot be read
    */
   async keyOf({ image, mask, mpp, otherwise }: CacheSource): Promise<string> {
-    const files = await Promise.all([image, mask].map(async (path) => [extname(path).toLowerCase(), await hashOfFile(path)]));
+    const files = await Promise.all([image, mask].map((content) => contentMark(content, this.pace)));
     return createHash('sha256')
       .update(JSON.stringify([this.#base, files, mpp ?? null, otherwise ?? null]))
       .digest('hex');

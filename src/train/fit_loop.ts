@@ -207,7 +207,7 @@ class FitRun {
     const found = await state.withWeights(state.mean, () => this.#validate());
     const record: EpochRecord = {
       ...{ epoch: position.epoch, step: position.step, loss: position.lossSum / this.#stepsPerEpoch },
-      ...{ macroF1: found?.macroF1, dice: found?.dice, validationLoss: found?.loss },
+      ...{ macroF1: found?.macroF1, ...(found?.dice !== undefined && { dice: found.dice }), validationLoss: found?.loss },
     };
     const best = position.history[position.bestEpoch];
     if (!found || !best || better(record, best)) state.keepBest();

@@ -43,6 +43,14 @@ export interface ImagePair {
   warnings: readonly ImageWarning[];
 }
 
+/** The error of an image that does not tell its pixel size, where nobody else does. */
+export const unknownPixelSize = (name: string): UamError =>
+  new UamError(
+    'UAM_DATA',
+    `${name}: it does not tell its pixel size; give mpp, micrometres per pixel (about 0.25 at 40x, 0.5 at 20x): on the command line --mpp, ` +
+      'in a manifest a column mpp',
+  );
+
 /**
  * Reads an image, and sees that its pixel size is known.
  *
@@ -57,13 +65,7 @@ export async function scaledImage(
   const { warnings, ...raster } = read;
   const wanted = mpp ?? raster.mpp ?? otherwise;
   const name = raster.name ?? (typeof image === 'string' ? image : 'the image');
-  if (!wanted) {
-    throw new UamError(
-      'UAM_DATA',
-      `${name}: it does not tell its pixel size; give mpp, micrometres per pixel (about 0.25 at 40x, 0.5 at 20x): on the command line --mpp, ` +
-        'in a manifest a column mpp',
-    );
-  }
+  if (!wanted) throw unknownPixelSize(name);
   return { image: { ...raster, name, mpp: typeof wanted === 'number' ? [wanted, wanted] : wanted }, warnings };
 }
 

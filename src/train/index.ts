@@ -1,6 +1,7 @@
 // Training and the model as a whole: the public API of `train`.
 
 export { type BootstrapOptions, bootstrapIntervals, pairedDifference } from './bootstrap.js';
+export type { ReadJointOptions } from './collect_tiles.js';
 export {
   CellDataset,
   type CellSample,
@@ -33,10 +34,16 @@ export {
 export { learningCurves } from './learning_curves.js';
 export { matchPoints } from './match_points.js';
 export { scorePredictions } from './metrics.js';
+export { openJointDataset } from './open_joint_dataset.js';
 export { Predictions } from './predictions.js';
 export { auprc, auroc, rocCurve } from './ranking.js';
+export { readConic } from './read_conic.js';
+export { readJointDataset } from './read_joint_manifest.js';
+export { type LizardOptions, readLizard } from './read_lizard.js';
 export { type ReadDatasetOptions, readDataset } from './read_manifest.js';
+export { type PanNukeFiles, type PanNukeOptions, readPanNuke } from './read_pannuke.js';
 export { type ReadTableOptions, readTable } from './read_table.js';
+export { readTileFolder, type TileFolderOptions } from './read_tile_folder.js';
 export { DEFAULT_RECIPE, type ExtractionRecipe } from './recipe.js';
 export type { SeenSample } from './seen.js';
 export { checkLeakage, type Fold, groupedFolds, type PatientSplit, type SplitSamples, splitByPatient } from './split.js';

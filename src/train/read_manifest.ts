@@ -1,11 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
-import { mismatch, UamError } from '../errors.js';
+import { UamError } from '../errors.js';
 import type { ImageWarning } from '../image/image.js';
-import { type CellFiles, CellSource, type FoundCells } from './cell_source.js';
+import { type CellFiles, CellSource } from './cell_source.js';
+import { numberIn, readCsv, splitOf } from './csv_rows.js';
 import { CellDataset, type SampleInput, type Split } from './dataset.js';
 import { pixelSizeOf } from './image_cells.js';
-import { matchPoints } from './match_points.js';
+import { classesIn, pointsIn } from './known_classes.js';
 import { DEFAULT_RECIPE, type ExtractionRecipe } from './recipe.js';
 
 export interface ReadDatasetOptions {
@@ -24,67 +24,6 @@ export interface ReadDatasetOptions {
   onWarning?: (warning: ImageWarning & { image: string }) => void;
   /** Called after each image; `cached` tells whether its features were there already. */
   onProgress?: (progress: { phase: 'extract'; done: number; total: number; name: string; cached: boolean }) => void;
-}
-
-type Row = Record<string, string>;
-
-async function readCsv(path: string, needed: readonly string[]): Promise<Row[]> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw new UamError('UAM_INPUT', `cannot read ${path}: ${(error as Error).message}`, { cause: error });
-  }
-  const { parse } = await import('csv-parse/sync');
-  let header: string[] = [];
-  const columns = (names: string[]) => {
-    header = names;
-    return names;
-  };
-  let rows: Row[];
-  try {
-    rows = parse(text, { bom: true, columns, delimiter: /\.tsv$/i.test(path) ? '\t' : ',', skip_empty_lines: true, trim: true });
-  } catch (error) {
-    throw new UamError('UAM_FORMAT', `${path} is not a valid table: ${(error as Error).message}`, { cause: error });
-  }
-  const lacks = needed.find((name) => !header.includes(name));
-  if (lacks !== undefined) throw mismatch('UAM_DATA', `${path}: its columns`, `${needed.join(', ')} and perhaps others`, header.join(', '));
-  return rows;
-}
-
-/** A number from a field of a table. */
-function numberIn(row: Row, name: string, where: string): number {
-  const value = row[name] === '' ? Number.NaN : Number(row[name]);
-  if (Number.isFinite(value)) return value;
-  throw mismatch('UAM_DATA', `${where}: ${name}`, 'a number', `'${row[name]}'`);
-}
-
-/** Expert's points: `x,y,class`. */
-async function pointsIn(path: string, { ids, mask }: FoundCells): Promise<Pick<SampleInput, 'points'>> {
-  const rows = await readCsv(path, ['x', 'y', 'class']);
-  const places = Float64Array.from(rows.flatMap((row, i) => ['x', 'y'].map((axis) => numberIn(row, axis, `${path}: line ${i + 2}`))));
-  const rowOf = new Map([...ids].map((id, row) => [id, row]));
-  const cells = Array.from(matchPoints(await mask(), places), (id) => rowOf.get(id) ?? -1);
-  return { points: { cells, classes: rows.map((row) => row['class'] ?? '') } };
-}
-
-/** Classes of nuclei: `label,class`. Nuclei that are not named have none. */
-async function classesIn(path: string, { ids }: FoundCells): Promise<Pick<SampleInput, 'classes'>> {
-  const rows = await readCsv(path, ['label', 'class']);
-  const named = new Map(rows.map((row, i) => [numberIn(row, 'label', `${path}: line ${i + 2}`), row['class'] ?? '']));
-  const known = new Set(ids);
-  const strange = [...named.keys()].find((label) => !known.has(label));
-  if (strange !== undefined) throw new UamError('UAM_DATA', `${path}: the mask has no nucleus ${strange}`);
-  return { classes: Array.from(ids, (id) => named.get(id)) };
-}
-
-const SPLITS: Readonly<Record<string, Split | undefined>> = Object.freeze({
-  ...{ '': undefined, train: 'train', training: 'train', val: 'validation', valid: 'validation', validation: 'validation', test: 'test' },
-} as const);
-
-export function splitOf(text: string, where: string): Split | undefined {
-  if (Object.hasOwn(SPLITS, text)) return SPLITS[text];
-  throw mismatch('UAM_DATA', `${where}: split`, 'train, validation or test', `'${text}'`);
 }
 
 /** A line of a manifest. */

@@ -1,9 +1,9 @@
 import { mismatch, UamError } from '../errors.js';
 import { CELL_COLUMNS } from '../radiomics/table_columns.js';
+import { splitOf } from './csv_rows.js';
 import { CellDataset, positionsOf, type SampleInput } from './dataset.js';
 import { type FeatureMatrix, FeatureRows, MatrixBuilder } from './feature_rows.js';
 import { Pace } from './pace.js';
-import { splitOf } from './read_manifest.js';
 import { type Field, tableRows } from './table_rows.js';
 
 export interface ReadTableOptions {

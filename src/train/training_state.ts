@@ -14,7 +14,7 @@ export interface EpochRecord {
   loss: number;
   /** Of the running mean of the weights on the cells of validation; undefined without any. */
   macroF1: number | undefined;
-  /** Of the regions likewise; undefined without any. */
+  /** Of the regions likewise; absent without any. */
   dice?: number | undefined;
   /** Mean cross entropy on validation; undefined without one. */
   validationLoss: number | undefined;

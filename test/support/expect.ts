@@ -12,6 +12,18 @@ export async function rejectsWith(t: Test, promise: Promise<unknown>, code: UamE
   t.match(error.message, text, code);
 }
 
+/** As `rejectsWith`, of what is thrown at once. */
+export function throwsWith(t: Test, work: () => unknown, code: UamErrorCode, text: RegExp): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof UamError)) return void t.fail(`expected ${code} ${text}, received ${error}`);
+    t.equal(error.code, code, error.message);
+    return void t.match(error.message, text, code);
+  }
+  t.fail(`expected ${code} ${text}, and nothing was thrown`);
+}
+
 /** Checks two long arrays, value by value; says where they differ first. (t.same would print them.) */
 export function sameValues(t: Test, actual: ArrayLike<number | bigint>, expected: ArrayLike<number | bigint>, text: string): void {
   if (actual.length !== expected.length) return void t.fail(`${text}: ${actual.length} values, expected ${expected.length}`);
