@@ -17,6 +17,12 @@ export interface Output {
   readonly temporary?: string;
 }
 
+/** A file whose first bytes may be told at the end, as formats with an index want it. */
+export interface FileOutput extends Output {
+  /** Puts bytes in the place of written ones, from byte `at` on; what is written next still goes to the end. Not for pipes. */
+  overwrite(at: number, bytes: Uint8Array): Promise<void>;
+}
+
 /** The name of an unfinished file or folder beside its target: hidden, and named after it and the process. */
 export const temporaryName = (target: string): string => `${temporaryStart(target)}${randomBytes(4).toString('hex')}.tmp`;
 const temporaryStart = (target: string): string => join(dirname(target), `.${basename(target)}.${process.pid}-`);
@@ -31,7 +37,7 @@ export const openOutput = async (path: string, keep = false): Promise<Output> =>
  * @param keep start with what the file holds already, where it exists
  * @throws UamError `UAM_IO`
  */
-export async function openFile(path: string, keep = false): Promise<Output> {
+export async function openFile(path: string, keep = false): Promise<FileOutput> {
   try {
     const target = await realpath(path).catch(() => path); // through links: a link stays one
     const kind = await stat(target).catch(() => undefined);
@@ -69,7 +75,7 @@ function resolvedLink(path: string): string {
   }
 }
 
-async function openTemporary(temporary: string, target: string, path: string, keep: boolean, mode?: number): Promise<Output> {
+async function openTemporary(temporary: string, target: string, path: string, keep: boolean, mode?: number): Promise<FileOutput> {
   if (keep) await copyFile(target, temporary);
   try {
     const handle = await open(temporary, keep ? 'a' : 'wx');
@@ -84,7 +90,7 @@ async function openTemporary(temporary: string, target: string, path: string, ke
 /** Bytes given to the system at once; Node takes no more than 2^31 - 1. */
 const LONGEST_WRITE = 2 ** 30;
 
-class OpenFile implements Output {
+class OpenFile implements FileOutput {
   readonly temporary?: string;
   #handle: FileHandle | undefined;
 
@@ -101,6 +107,16 @@ class OpenFile implements Output {
     try {
       for (let at = 0; at < bytes.length; ) {
         at += (await this.#open().write(bytes, at, Math.min(bytes.length - at, LONGEST_WRITE))).bytesWritten;
+      }
+    } catch (error) {
+      throw await unwritable(this.path, error);
+    }
+  }
+
+  async overwrite(at: number, bytes: Uint8Array): Promise<void> {
+    try {
+      for (let done = 0; done < bytes.length; ) {
+        done += (await this.#open().write(bytes, done, bytes.length - done, at + done)).bytesWritten;
       }
     } catch (error) {
       throw await unwritable(this.path, error);

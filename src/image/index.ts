@@ -7,6 +7,7 @@ export type { ImageWarning, LabelMask, Plane, RasterImage } from './image.js';
 export { encodeNpy, type NpyArray, readNpy, writeNpy } from './npy.js';
 export type { NumericArray } from './numeric_array.js';
 export { type ImageLevel, type OpenedImage, type OpenImageOptions, openImage, type ReadRegion } from './open_image.js';
+export { openPyramidTiff, type PyramidTiff, type PyramidTiffOptions } from './pyramid_tiff.js';
 export { type ReadImageOptions, readImage } from './read_image.js';
 export { type ReadMaskOptions, readMask } from './read_mask.js';
 export { checkSameSize } from './same_size.js';

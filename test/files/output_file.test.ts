@@ -43,6 +43,17 @@ t.test('a file has its name once it is whole', async (t) => {
   t.equal(readFileSync(file('a'), 'utf8'), 'after!');
 });
 
+t.test('what is written first may be told last', async (t) => {
+  const output = await openFile(file('b'));
+  await output.write(bytes('????-b'));
+  await output.overwrite(1, bytes('end'));
+  await output.write(bytes('ody'));
+  await output.close();
+  t.equal(readFileSync(file('b'), 'utf8'), '?end-body');
+  await rejectsWith(t, output.overwrite(0, bytes('x')), 'UAM_IO', /closed/);
+  rmSync(file('b'));
+});
+
 t.test('what is given up leaves nothing, and what was there before', async (t) => {
   const output = await openFile(file('a'));
   await output.write(bytes('half'));
