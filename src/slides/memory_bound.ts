@@ -5,12 +5,12 @@ import { UamError } from '../errors.js';
 const MB = 2 ** 20;
 
 /** What the process takes before it does anything, and what each thread takes beside its images. Measured on Linux. */
-const PROCESS = 160 * MB;
+const PROCESS = 280 * MB;
 const THREAD = 100 * MB;
 /** A model is read as bytes, and held as tensors. */
 const MODEL_COPIES = 2.5;
 /** Bytes per pixel of a block in which cells are looked for and measured, and of a tile that a model reads. */
-const BLOCK_PIXEL = 110;
+const BLOCK_PIXEL = 80;
 const TILE_PIXEL = 560;
 
 export interface MemoryNeeds {

@@ -9,7 +9,7 @@ import { type SlideThread, workOff } from './slide_threads.js';
 import { TilePlan } from './tile_plan.js';
 import { unpackedSlide } from './unpack_slide.js';
 import { readRecord } from './work_files.js';
-import { filesIn } from './work_folder.js';
+import { wholeFiles } from './work_folder.js';
 import { analysisOrder, type OrderedItem } from './work_order.js';
 import { type CellTotals, geoJsonOf, tableOf } from './write_cells.js';
 import type { RegionTotals } from './write_regions.js';
@@ -125,7 +125,7 @@ export class SlideRun {
   async #doneBefore(): Promise<Set<string>> {
     const { task } = this;
     const { tiles, patches, blocks } = this.#plan;
-    const files = await filesIn(task.work);
+    const files = await wholeFiles(task.work);
     const there = (kind: Parameters<typeof workFile>[1], index: number) => files.has(basename(workFile(task.work, kind, index)));
     const done = new Set<string>();
     const note = (kind: SlideItem['kind'], count: number, isDone: (index: number) => boolean) => {

@@ -4,6 +4,7 @@ import { readGeoJsonParts } from '../cells/geojson.js';
 import { PolygonBuilder, type Polygons } from '../cells/polygons.js';
 import { UamError } from '../errors.js';
 import { unwritable } from '../files/output_file.js';
+import { synced } from '../files/write_unsynced.js';
 import type { ImageWarning } from '../image/image.js';
 import { type ItemReport, Stages, workFile } from './slide_task.js';
 import type { SlideWork } from './slide_work.js';
@@ -30,6 +31,8 @@ export interface NumberedPolygons {
 class Spreader {
   #waiting = new Map<number, number[]>();
   #count = 0;
+  /** The files that were written. */
+  readonly files = new Set<string>();
 
   constructor(private readonly fileOf: (block: number) => string) {}
 
@@ -47,6 +50,7 @@ class Spreader {
   async flush(): Promise<void> {
     for (const [block, numbers] of this.#waiting) {
       const file = this.fileOf(block);
+      this.files.add(file);
       await appendFile(file, new Uint8Array(Float64Array.from(numbers).buffer)).catch(async (error) => {
         throw await unwritable(file, error);
       });
@@ -107,6 +111,7 @@ export async function splitPolygons(work: SlideWork): Promise<ItemReport> {
       if (spreader.full) await spreader.flush();
     }
     await spreader.flush();
+    for (const file of spreader.files) await synced(file);
     await writeRecord(workFile(task.work, 'split', 0), facts, {});
   });
   return { seconds: stages.seconds };

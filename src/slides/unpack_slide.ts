@@ -4,6 +4,7 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UamError } from '../errors.js';
 import { temporaryName, unwritable } from '../files/output_file.js';
+import { synced } from '../files/write_unsynced.js';
 import { openSource, recognise } from '../image/byte_source.js';
 import { dataError, formatError, refuseAborted } from '../image/failure.js';
 import { type ItemReport, Stages } from './slide_task.js';
@@ -54,6 +55,7 @@ async function unpack(path: string, name: string, work: string, signal?: AbortSi
       .tiff({ tile: true, tileWidth: 256, tileHeight: 256, compression: 'none', bigtiff: true })
       .toFile(unfinished);
     refuseAborted(name, signal);
+    await synced(unfinished);
     await rename(unfinished, target);
   } catch (error) {
     await rm(unfinished, { force: true });

@@ -1,7 +1,7 @@
 // Files of work in progress: named arrays with a few facts, there whole or not at all.
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { UamError } from '../errors.js';
-import { writeWhole } from '../files/write_whole.js';
+import { writeUnsynced } from '../files/write_unsynced.js';
 
 const KINDS = Object.freeze({ Uint8Array, Int32Array, Uint32Array, Float32Array, Float64Array });
 type Kind = keyof typeof KINDS;
@@ -23,7 +23,7 @@ interface Header {
 
 const padded = (bytes: number): number => Math.ceil(bytes / ALIGN) * ALIGN;
 
-/** Writes a record; `signal` ends it without a trace. */
+/** Writes a record. */
 export async function writeRecord(path: string, facts: unknown, arrays: Readonly<Record<string, WorkArray>>): Promise<void> {
   const entries = Object.entries(arrays);
   const header: Header = {
@@ -40,7 +40,42 @@ export async function writeRecord(path: string, facts: unknown, arrays: Readonly
     parts.push(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
     parts.push(new Uint8Array(padded(array.byteLength) - array.byteLength));
   }
-  await writeWhole(path, parts);
+  await writeUnsynced(path, parts);
+}
+
+/** Where the arrays of a record begin, and its header. */
+async function readHeader(file: FileHandle): Promise<{ header: Header; at: number }> {
+  const head = new DataView((await readAt(file, 0, HEAD)).buffer);
+  if (head.getUint32(0, true) !== MARK) throw new Error('it is of another kind');
+  const length = head.getUint32(4, true);
+  return { header: JSON.parse(Buffer.from(await readAt(file, HEAD, length)).toString()) as Header, at: HEAD + length };
+}
+
+async function readAt(file: FileHandle, at: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length);
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await file.read(bytes, done, length - done, at + done);
+    if (bytesRead === 0) throw new Error('it ends too early');
+    done += bytesRead;
+  }
+  return bytes;
+}
+
+const bytesOf = ({ kind, length }: Header['arrays'][number]): number => length * KINDS[kind].BYTES_PER_ELEMENT;
+
+/** Whether a record is there, to its last byte: after a crash of the machine it may be cut off. */
+export async function isWhole(path: string): Promise<boolean> {
+  const file = await open(path, 'r').catch(() => undefined);
+  if (!file) return false;
+  try {
+    const { header, at } = await readHeader(file);
+    const end = header.arrays.reduce((sum, array) => sum + padded(bytesOf(array)), at);
+    return (await file.stat()).size === end;
+  } catch {
+    return false;
+  } finally {
+    await file.close();
+  }
 }
 
 /**
@@ -53,33 +88,22 @@ export async function readRecord<Facts, Arrays>(path: string, names?: readonly (
   try {
     const file = await open(path, 'r');
     try {
-      const read = async (at: number, length: number) => {
-        const bytes = new Uint8Array(length);
-        for (let done = 0; done < length; ) {
-          const { bytesRead } = await file.read(bytes, done, length - done, at + done);
-          if (bytesRead === 0) throw new Error('it ends too early');
-          done += bytesRead;
-        }
-        return bytes;
-      };
-      const head = new DataView((await read(0, HEAD)).buffer);
-      if (head.getUint32(0, true) !== MARK) throw new Error('it is of another kind');
-      const length = head.getUint32(4, true);
-      const header = JSON.parse(Buffer.from(await read(HEAD, length)).toString()) as Header;
+      const { header, at: first } = await readHeader(file);
       const arrays: Record<string, WorkArray> = {};
-      let at = HEAD + length;
-      for (const { name, kind, length: count } of header.arrays) {
-        const bytes = count * KINDS[kind].BYTES_PER_ELEMENT;
-        if (!names || (names as readonly string[]).includes(name)) arrays[name] = new KINDS[kind]((await read(at, bytes)).buffer);
-        at += padded(bytes);
+      let at = first;
+      for (const array of header.arrays) {
+        const { name, kind } = array;
+        if (!names || (names as readonly string[]).includes(name)) {
+          arrays[name] = new KINDS[kind]((await readAt(file, at, bytesOf(array))).buffer);
+        }
+        at += padded(bytesOf(array));
       }
       return { facts: header.facts as Facts, arrays: arrays as Arrays };
     } finally {
       await file.close();
     }
   } catch (cause) {
-    throw new UamError('UAM_INPUT', `${path}: this file of a run in progress cannot be used (${(cause as Error).message}); say --restart`, {
-      cause,
-    });
+    const why = (cause as Error).message;
+    throw new UamError('UAM_INPUT', `${path}: this file of a run in progress cannot be used (${why}); begin anew (--restart)`, { cause });
   }
 }

@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import { UamError } from '../errors.js';
 import { unwritable } from '../files/output_file.js';
 import { writeWhole } from '../files/write_whole.js';
+import { isWhole } from './work_files.js';
 
 /** A file that a run reads, known by its content. */
 export interface InputMark {
@@ -122,5 +123,14 @@ function parsed(text: string): Record<string, unknown> {
   }
 }
 
-/** The files of a folder, by name. */
-export const filesIn = async (folder: string): Promise<Set<string>> => new Set(await readdir(folder));
+/** Files that are no records, and are synced before they get their names. */
+const SYNCED = /\.(tif|raw|mark|polygons)$/;
+
+/** The files of the folder by name, but for what a crash of the machine has cut off. */
+export async function wholeFiles(folder: string): Promise<Set<string>> {
+  const whole = new Set<string>();
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isFile() && (SYNCED.test(entry.name) || (await isWhole(join(folder, entry.name))))) whole.add(entry.name);
+  }
+  return whole;
+}

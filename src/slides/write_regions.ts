@@ -1,7 +1,10 @@
 // The regions of a slide as files.
+import { join } from 'node:path';
+import { openPyramidTiff } from '../image/pyramid_tiff.js';
 import { regionRows } from './region_rows.js';
 import { type ItemReport, Stages } from './slide_task.js';
 import type { SlideWork } from './slide_work.js';
+import { RESULTS } from './write_cells.js';
 
 /** What is written about the regions of a slide. */
 export interface RegionTotals {
@@ -11,12 +14,23 @@ export interface RegionTotals {
 
 /** Writes `regions.tif` and `regions.geojson`. */
 export async function writeRegions(work: SlideWork): Promise<ItemReport> {
-  const { task } = work;
+  const { task, plan } = work;
+  const { width, height } = plan.sizes;
   const stages = new Stages();
   const pixels = new Array<number>(task.regions.length).fill(0);
   await stages.time('write', async () => {
-    for await (const _rows of regionRows(work, (found) => found.forEach((count, i) => void (pixels[i]! += count)))) {
-      // to be written
+    const description = `regions of ${task.name.replace(/^.*[\\/]/, '')}: 0 none, ${task.regions.map((name, i) => `${i + 1} ${name}`).join(', ')}`;
+    const tiff = await openPyramidTiff(join(task.work, RESULTS, 'regions.tif'), {
+      ...{ width, height, channels: 1, mpp: task.grid.mpp, description },
+    });
+    try {
+      for await (const { mask } of regionRows(work, (found) => found.forEach((count, i) => void (pixels[i]! += count)))) {
+        await tiff.writeRows(mask);
+      }
+      await tiff.close();
+    } catch (error) {
+      await tiff.abort();
+      throw error;
     }
   });
   const totals: RegionTotals = { pixels: Object.fromEntries(task.regions.map((name, i) => [name, pixels[i] as number])) };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { cellContours, findCells, readGeoJson, writeGeoJson } from '../../src/cells/index.js';
 import type { RasterImage } from '../../src/image/image.js';
+import { readImage } from '../../src/image/read_image.js';
 import { resampleImage } from '../../src/image/resample.js';
 import { extract } from '../../src/radiomics/extract.js';
 import { analyseSlide, type SlideOptions, type SlideParts } from '../../src/slides/analyse_slide.js';
@@ -179,4 +180,19 @@ t.test('what is refused, and leaves nothing', async (t) => {
   mkdirSync(`${join(folder, 'x')}.work`);
   writeFileSync(join(folder, 'x.work', 'mine.txt'), 'notes');
   await rejectsWith(t, run({ image }, { out: join(folder, 'x') }), 'UAM_ARGUMENT', /in the way/);
+});
+
+t.test('regions: what the model says of each pixel, without a seam', async (t) => {
+  const folder = folderOf(t);
+  const image = writeSlide(join(folder, 'slide.tif'), demo.image);
+  const out = join(folder, 'out');
+  const { record } = await run({ image }, { out });
+  const { data, width, height, mpp } = await readImage(join(out, 'regions.tif'));
+  t.same([width, height, mpp], [700, 520, [0.5, 0.5]]);
+  const { data: rgb } = demo.image;
+  const truth = Uint8Array.from({ length: width * height }, (_, i) => ((rgb[3 * i] as number) <= (rgb[3 * i + 2] as number) ? 1 : 0));
+  const wrong = truth.reduce((sum, value, i) => sum + Number(value !== data[i]), 0);
+  t.equal(wrong, 0);
+  const area = truth.reduce((sum, value) => sum + value, 0) * 0.25e-6;
+  t.ok(Math.abs((record.counts.regions['blue'] as number) - area) < 1e-6);
 });

@@ -3,8 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { jointConfig } from '../../src/heads/joint_config.js';
+import { saveJointModel } from '../../src/heads/joint_file.js';
+import { JointModel } from '../../src/heads/joint_model.js';
 import type { RasterImage } from '../../src/image/image.js';
+import { extract } from '../../src/radiomics/extract.js';
 import type { SlideModel } from '../../src/slides/slide_model.js';
+import { fitScaling } from '../../src/tokens/scaling.js';
+import { demoTile } from '../../src/train/demo_tile.js';
+import { moved } from './models.js';
 import { type Field, type Page, tiffFile, valueBytes } from './tiff_file.js';
 
 /** A folder that goes with the test. */
@@ -103,4 +110,17 @@ export function colourModel({ reads = { cells: true, image: true }, mpp = 0.5, a
       return { logits, regions: image ? regions : undefined };
     },
   };
+}
+
+/** Writes a joint model of tiles of 128 um that has learned nothing, but says something: its parameters are not where training begins. */
+export async function writeJointModel(path: string): Promise<string> {
+  const { image, mask, classNames } = demoTile({ width: 128, height: 128, seed: 1 });
+  const recipe = { features: ['firstorder', 'shape2D'], channels: ['grey'], mpp: 0.5 };
+  const scaling = fitScaling(await extract(image, mask, recipe));
+  const cells = { features: scaling.names.length, classes: 3, backbone: { width: 8, depth: 2, heads: 2, state: 4, ffn: 8 } };
+  const model = moved(new JointModel(jointConfig({ cells, image: { builtIn: { size: 'S' } } }), 7));
+  const notes = { temperature: '1.5', window: '128', extraction: JSON.stringify(recipe) };
+  await saveJointModel(path, model, { scaling, classes: [...classNames], regions: ['tumour'], mpp: 0.5, notes });
+  model.dispose();
+  return path;
 }
