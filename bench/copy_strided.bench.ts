@@ -21,6 +21,14 @@ const cases: TimedCase[] = [
     work: { bytes: 8 << 23 },
   },
   {
+    name: 'transpose 1024x256', // a weight
+    setup: () => {
+      const x = random([1024, 256]);
+      return forwardPass(() => permute(x, [1, 0]));
+    },
+    work: { bytes: 8 << 18 },
+  },
+  {
     name: 'concat 3 x 32768x128 along columns',
     setup: () => {
       const parts = [1, 2, 3].map((seed) => random([32768, 128], 1, seed));

@@ -4,6 +4,7 @@ import { backwardPass, forwardPass, random } from './passes.js';
 
 const cases = [
   [1, 128, 32, 8],
+  [1, 128, 128, 8], // of the segmentation decoder
   [4, 64, 64, 8],
   [1, 256, 64, 64],
 ].flatMap(([batch = 0, side = 0, channels = 0, groups = 0]): TimedCase[] => {

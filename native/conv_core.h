@@ -68,6 +68,7 @@ struct Runs {
   Runs(const Axis& xs, int64_t pixel, int64_t channels) : count(xs.taps), length(channels), apart(xs.offset_step * pixel) {
     if (apart == channels) length *= count, count = 1;
   }
+  explicit Runs(int64_t length_) : count(1), length(length_), apart(0) {}
 };
 
 // How a plane of targets is cut into tasks: as many rows and columns as keep a task near `flops` and its window in cache.
@@ -161,6 +162,18 @@ template <int M = kTile, class Visit> UAM_INLINE void with_tile(int m, Visit&& v
   }
   visit.template operator()<M>();
 }
+
+// The tiles of m target pixels, or m values of a: the loops around them are compiled once, not for every m.
+struct TilesOf {
+  decltype(&gather_tile<1, 1>) gather_one, gather_two;  // vectors
+  decltype(&outer_tile<1, 1>) outer_one, outer_two;
+  explicit TilesOf(int m) {
+    with_tile(m, [&]<int M>() {
+      gather_one = &gather_tile<M, 1>, gather_two = &gather_tile<M, 2>;
+      outer_one = &outer_tile<M, 1>, outer_two = &outer_tile<M, 2>;
+    });
+  }
+};
 
 // One gather: target[n, rows, cols, g, o] = bias[g, o] + sum over taps and c of source[n, y, x, g, c] * weight(g, o, tap, c).
 struct Gather {
@@ -263,17 +276,16 @@ inline void gather(Gather q) {
           const int64_t tiles = divide_up(col_count, kTile);
           for (int64_t tile = 0; tile < tiles; ++tile) {  // tiles of equal width, so that none is thin
             const int64_t j = col + col_count * tile / tiles, j_end = col + col_count * (tile + 1) / tiles;
-            with_tile(int(j_end - j), [&]<int M>() {
-              for (int64_t first = panel * kPanel; first < channel_end; first += kPanel) {
-                const int channels = int(std::min(kPanel, q.target_channels - first));
-                const int64_t width = channels > W ? kPanel : W;
-                const auto run = channels > W ? &gather_tile<M, 2> : &gather_tile<M, 1>;
-                run(from + cols.stride * j * source.pixel, cols.stride * source.pixel, taps.end - taps.begin, rows.offset_step * source.row,
-                    runs, packed + group * group_floats + first * depth + taps.begin * row_weights * width,
-                    q.bias ? q.bias + group * q.target_channels + first : nullptr, to + first + cols.step * j * target_pixel,
-                    cols.step * target_pixel, channels);
-              }
-            });
+            const TilesOf tiles_of(int(j_end - j));
+            for (int64_t first = panel * kPanel; first < channel_end; first += kPanel) {
+              const int channels = int(std::min(kPanel, q.target_channels - first));
+              const int64_t width = channels > W ? kPanel : W;
+              const auto run = channels > W ? tiles_of.gather_two : tiles_of.gather_one;
+              run(from + cols.stride * j * source.pixel, cols.stride * source.pixel, taps.end - taps.begin, rows.offset_step * source.row,
+                  runs, packed + group * group_floats + first * depth + taps.begin * row_weights * width,
+                  q.bias ? q.bias + group * q.target_channels + first : nullptr, to + first + cols.step * j * target_pixel,
+                  cols.step * target_pixel, channels);
+            }
           }
         }
       }
@@ -281,8 +293,17 @@ inline void gather(Gather q) {
   });
 }
 
-// A 1 x 1 kernel that steps by one sees no neighbours: the whole batch is one row of pixels.
-inline ConvGeometry flattened(ConvGeometry g) {
+// The same convolution with less to step over: where kernels lie side by side without overlap, what one sees of a row is one pixel of
+// more channels (where each channel of the image has a bias it stays as it is: there is none for those); and a 1 x 1 kernel that steps
+// by one sees no neighbours, so the whole batch is one row of pixels.
+inline ConvGeometry flattened(ConvGeometry g, bool biased_image = false) {
+  const bool side_by_side = g.kernel_width == g.stride_x && (g.dilation_x == 1 || g.kernel_width == 1) && g.padding_x == 0 &&
+                            g.groups == 1 && g.image_width == g.grid_width * g.stride_x;
+  if (side_by_side && !biased_image) {
+    g.image_channels *= g.kernel_width;
+    g.image_width = g.grid_width;
+    g.kernel_width = g.stride_x = 1;
+  }
   const bool pointwise = g.kernel_height == 1 && g.kernel_width == 1 && g.stride_y == 1 && g.stride_x == 1 && g.padding_y == 0 &&
                          g.padding_x == 0 && g.image_height == g.grid_height && g.image_width == g.grid_width;
   if (!pointwise) return g;
@@ -291,21 +312,64 @@ inline ConvGeometry flattened(ConvGeometry g) {
   return g;
 }
 
-inline void image_to_grid(const ConvGeometry& given, const float* image, const float* weight, const float* bias, float* grid) {
+inline Gather gather_from_image(const ConvGeometry& given, const float* image, const float* weight, const float* bias, float* grid) {
   const ConvGeometry g = flattened(given);
   const int64_t taps = g.kernel_height * g.kernel_width, depth = taps * g.image_channels;
-  gather({g.batch, g.groups, grid_rows(g), grid_cols(g), image, g.image_height, g.image_width, g.image_channels, grid, g.grid_height,
-          g.grid_width, g.grid_channels, bias, weight, g.kernel_width, g.grid_channels * depth, depth, g.image_channels, 1});
+  return {g.batch,
+          g.groups,
+          grid_rows(g),
+          grid_cols(g),
+          image,
+          g.image_height,
+          g.image_width,
+          g.image_channels,
+          grid,
+          g.grid_height,
+          g.grid_width,
+          g.grid_channels,
+          bias,
+          weight,
+          g.kernel_width,
+          g.grid_channels * depth,
+          depth,
+          g.image_channels,
+          1};
 }
 
-inline void grid_to_image(const ConvGeometry& given, const float* grid, const float* weight, const float* bias, float* image) {
-  const ConvGeometry g = flattened(given);
+// The image pixels (y, x), (y, x + stride_x), ..., (y + stride_y, x), ...: one phase.
+inline Gather gather_from_grid(const ConvGeometry& given, int64_t y, int64_t x, const float* grid, const float* weight, const float* bias,
+                               float* image) {
+  const ConvGeometry g = flattened(given, bias != nullptr);
   const int64_t taps = g.kernel_height * g.kernel_width, depth = taps * g.image_channels;
-  for (int64_t y = 0; y < std::min(g.stride_y, g.image_height); ++y)
-    for (int64_t x = 0; x < std::min(g.stride_x, g.image_width); ++x)
-      gather({g.batch, g.groups, image_rows(g, y), image_cols(g, x), grid, g.grid_height, g.grid_width, g.grid_channels, image,
-              g.image_height, g.image_width, g.image_channels, bias, weight, g.kernel_width, g.grid_channels * depth, 1, g.image_channels,
-              depth});
+  return {g.batch,
+          g.groups,
+          image_rows(g, y),
+          image_cols(g, x),
+          grid,
+          g.grid_height,
+          g.grid_width,
+          g.grid_channels,
+          image,
+          g.image_height,
+          g.image_width,
+          g.image_channels,
+          bias,
+          weight,
+          g.kernel_width,
+          g.grid_channels * depth,
+          1,
+          g.image_channels,
+          depth};
+}
+
+inline void image_to_grid(const ConvGeometry& g, const float* image, const float* weight, const float* bias, float* grid) {
+  gather(gather_from_image(g, image, weight, bias, grid));
+}
+
+inline void grid_to_image(const ConvGeometry& g, const float* grid, const float* weight, const float* bias, float* image) {
+  const ConvGeometry flat = flattened(g, bias != nullptr);
+  for (int64_t y = 0; y < std::min(flat.stride_y, flat.image_height); ++y)
+    for (int64_t x = 0; x < std::min(flat.stride_x, flat.image_width); ++x) gather(gather_from_grid(g, y, x, grid, weight, bias, image));
 }
 
 // dweight[g, o, ky, kx, i] = sum over n, gy, gx of grid[n, gy, gx, g, o] * image[n, iy, ix, g, i].
@@ -359,20 +423,15 @@ inline void weight_gradient(const ConvGeometry& given, const float* image, const
             for (int64_t tile = 0; tile < tiles; ++tile) {
               const int64_t o = first + (last - first) * tile / tiles, o_end = first + (last - first) * (tile + 1) / tiles;
               const Pixels a{from_grid + o, g.grid_width * grid_pixel, grid_pixel};
-              with_tile(int(o_end - o), [&]<int M>() {
-                for (int64_t k = 0; k < runs.length;) {
-                  const Pixels b{from_image + s * runs.apart + k, rows.stride * source.row, cols.stride * source.pixel};
-                  float* out = to + o * depth + s * g.image_channels + k;
-                  if (runs.length - k >= kPanel) {
-                    outer_tile<M, 2>(a, b, i_end - i, col_count, out, depth, W);
-                    k += kPanel;
-                  } else {
-                    const int n = int(std::min<int64_t>(W, runs.length - k));
-                    outer_tile<M, 1>(a, b, i_end - i, col_count, out, depth, n);
-                    k += n;
-                  }
-                }
-              });
+              const TilesOf tiles_of(int(o_end - o));
+              for (int64_t k = 0; k < runs.length;) {
+                const Pixels b{from_image + s * runs.apart + k, rows.stride * source.row, cols.stride * source.pixel};
+                const int n = int(std::min<int64_t>(W, runs.length - k));
+                const bool two = runs.length - k >= kPanel;
+                (two ? tiles_of.outer_two : tiles_of.outer_one)(a, b, i_end - i, col_count, to + o * depth + s * g.image_channels + k,
+                                                                depth, n);
+                k += two ? kPanel : n;
+              }
             }
           }
         }

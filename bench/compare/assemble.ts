@@ -7,7 +7,7 @@ import type { Contestant } from './contestants.js';
 import { foldsOf, placesOf, pointsOf } from './folds.js';
 import { type Budget, chosenTrial, FIRST_SEED, type Job, seedsOf } from './jobs.js';
 import { decodeNumbers, type Result } from './store.js';
-import type { Study } from './studies.js';
+import type { StudyNames } from './studies.js';
 
 /** What one contestant came to. */
 export interface Answers {
@@ -30,19 +30,19 @@ export interface Answers {
 }
 
 /** The results of a contestant in one fold, by seed; undefined as long as one is missing. */
-type FoldResults = (contestant: Contestant, fold: number) => Result[] | undefined;
+type FoldResults<R extends Result = Result> = (contestant: Contestant, fold: number) => R[] | undefined;
 
 /** Every stored result that belongs to a study. */
-export async function resultsOf(
-  study: Study,
+export async function resultsOf<R extends Result>(
+  study: StudyNames,
   budget: Budget,
-  read: (job: Job, contestant: Contestant) => Promise<Result | undefined>,
-): Promise<FoldResults> {
-  const found = new Map<string, Result[]>();
+  read: (job: Job, contestant: Contestant) => Promise<R | undefined>,
+): Promise<FoldResults<R>> {
+  const found = new Map<string, R[]>();
   for (const contestant of study.contestants) {
     for (let fold = 0; fold < budget.tested; fold++) {
       const job = { study: study.name, contestant: contestant.name, fold };
-      const trials = new Map<number, Result>();
+      const trials = new Map<number, R>();
       for (let trial = 0; trial < budget.trials; trial++) {
         const result = await read({ ...job, trial, seed: FIRST_SEED }, contestant);
         if (result) trials.set(trial, result);
@@ -53,7 +53,7 @@ export async function resultsOf(
       });
       if (trial === undefined) continue;
       const results = await Promise.all(seedsOf(contestant, budget).map((seed) => read({ ...job, trial, seed }, contestant)));
-      if (results.every((result) => result?.macroF1 !== undefined)) found.set(`${contestant.name} ${fold}`, results as Result[]);
+      if (results.every((result) => result?.macroF1 !== undefined)) found.set(`${contestant.name} ${fold}`, results as R[]);
     }
   }
   return (contestant, fold) => found.get(`${contestant.name} ${fold}`);
@@ -108,7 +108,7 @@ function accuracyIn(places: Int32Array, runs: readonly TestedPoints[]): number {
 }
 
 /** The answers of every contestant that has been through all tested folds. */
-export function assemble(study: Study, budget: Budget, dataset: CellDataset, results: FoldResults): Answers[] {
+export function assemble(study: StudyNames, budget: Budget, dataset: CellDataset, results: FoldResults): Answers[] {
   const tests = foldsOf(dataset, budget.folds).slice(0, budget.tested);
   const places = tests.map(({ test }) => placesOf(dataset, test));
   const points = testedPoints(dataset, places);

@@ -3,10 +3,10 @@ import type { CellDataset, CellSample } from '../../src/train/dataset.js';
 import { checkLeakage, groupedFolds } from '../../src/train/split.js';
 
 /** The parts of one fold; no patient is in two of them. */
-export interface Parts {
-  training: CellDataset;
-  validation: CellDataset;
-  test: CellDataset;
+export interface Parts<D extends CellDataset = CellDataset> {
+  training: D;
+  validation: D;
+  test: D;
 }
 
 /** The labelled points of a dataset, in the order of its samples. */
@@ -28,13 +28,13 @@ export function pointsOf({ samples }: CellDataset): Points {
  *
  * @throws UamError `UAM_DATA` where a patient with cells would be in no part, or in two
  */
-export function foldsOf(dataset: CellDataset, folds: number): Parts[] {
+export function foldsOf<D extends CellDataset>(dataset: D, folds: number): Parts<D>[] {
   const { patients, truth } = pointsOf(dataset);
   return groupedFolds({ patients, classes: truth }, folds).map(({ train, validation, test }) => {
     const [training, held, tested] = [train, validation, test].map((part) => {
       const own = new Set(Array.from(part, (i) => patients[i] as string));
       return dataset.select(({ patient }) => own.has(patient));
-    }) as [CellDataset, CellDataset, CellDataset];
+    }) as [D, D, D]; // a dataset selects one of its own kind
     const parts = { training, validation: held, test: tested };
     checkLeakage(Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part.patients])));
     return parts;

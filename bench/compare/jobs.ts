@@ -1,6 +1,11 @@
 // A comparison as a list of jobs, each of which is one training and one test.
 import type { Contestant } from './contestants.js';
-import type { Study } from './studies.js';
+
+/** What of a study its jobs follow from. */
+export interface Plan {
+  name: string;
+  contestants: readonly Pick<Contestant, 'name' | 'kind'>[];
+}
 
 /** One training: trial `trial` of a contestant, learned on fold `fold` from seed `seed`, with its answers for the fold's test points. */
 export interface Job {
@@ -35,7 +40,7 @@ export const fileOf = ({ study, contestant, fold, trial, seed }: Job): string =>
   `${study}/${contestant.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_')}/fold${fold}_trial${trial}_seed${seed}.json`;
 
 /** Logistic regression and boosting draw no random numbers here, so that one seed tells all. */
-export const seedsOf = ({ kind }: Contestant, { seeds }: Budget): number[] =>
+export const seedsOf = ({ kind }: Pick<Contestant, 'kind'>, { seeds }: Budget): number[] =>
   Array.from({ length: kind === 'network' ? seeds : 1 }, (_, i) => FIRST_SEED + i);
 
 const trialsOf = (contestant: string, study: string, fold: number, trials: number): Job[] =>
@@ -48,7 +53,7 @@ const trialsOf = (contestant: string, study: string, fold: number, trials: numbe
  * @returns undefined as long as trials are missing, or where all failed
  */
 export function chosenTrial(
-  { name: study }: Pick<Study, 'name'>,
+  { name: study }: Pick<Plan, 'name'>,
   { name: contestant }: Pick<Contestant, 'name'>,
   fold: number,
   { trials }: Budget,
@@ -65,7 +70,7 @@ export function chosenTrial(
  * The jobs that are neither done nor wait for others, in the order in which they should be run: study by study, first the trials of all
  * folds, then the further seeds of the chosen ones; fold by fold, so that every contestant has been through the same folds.
  */
-export function openJobs(studies: readonly Study[], budget: Budget, outcome: (job: Job) => Outcome | undefined): Job[] {
+export function openJobs(studies: readonly Plan[], budget: Budget, outcome: (job: Job) => Outcome | undefined): Job[] {
   return studies.flatMap((study) => {
     const folds = Array.from({ length: budget.tested }, (_, fold) => fold);
     const first = folds.flatMap((fold) => study.contestants.flatMap(({ name }) => trialsOf(name, study.name, fold, budget.trials)));
@@ -88,7 +93,7 @@ export function openJobs(studies: readonly Study[], budget: Budget, outcome: (jo
 }
 
 /** How many jobs a comparison has in all. */
-export const countJobs = (studies: readonly Study[], budget: Budget): number =>
+export const countJobs = (studies: readonly Plan[], budget: Budget): number =>
   studies.reduce(
     (sum, { contestants }) =>
       sum + contestants.reduce((own, contestant) => own + budget.tested * (budget.trials + seedsOf(contestant, budget).length - 1), 0),

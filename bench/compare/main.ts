@@ -1,17 +1,19 @@
 // npm run compare -- [run | plan | report | puma] ...
 import { mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../../src/native/load.js';
 import { contestantOf, settingOf } from './do_job.js';
 import { type Budget, countJobs } from './jobs.js';
+import { jointCommand, jointUsage } from './joint_command.js';
+import { writeJointReport } from './joint_report.js';
 import { outOfDomain, storedOutOfDomain } from './out_of_domain.js';
 import { keepBudget, report } from './report_command.js';
 import { runJobs } from './run_jobs.js';
 import { findSklearn } from './sklearn_job.js';
 import { Store } from './store.js';
 import { STUDIES, type Study, studyNamed } from './studies.js';
-import { isPresent, type Places, TASKS } from './tasks.js';
+import { isPresent, type Places, placesFor, TASKS } from './tasks.js';
 import { WorkerProcess } from './worker_process.js';
 
 const usage = `npm run compare -- [run] [options]      trains what is still to be trained, and stores results
@@ -29,7 +31,9 @@ npm run compare -- puma [options]       trains on all of brca_m2c and predicts t
   --minutes n     starts no training after so many minutes
   --resamples n   of the patients, for the intervals, default 1000
   --store folder  default build/compare
-  --data folder   default ../shared/data`;
+  --data folder   default ../shared/data
+
+${jointUsage}`;
 
 const log = (line: string) => void process.stdout.write(`${line}\n`);
 
@@ -103,7 +107,7 @@ async function run(values: Values, places: Places, onlyPlan: boolean): Promise<v
   }
   const store = new Store(places.store);
   const setup = { places, folds: budget.folds };
-  const workers = Array.from({ length: number('workers', values.workers, 1) }, () => new WorkerProcess(setup));
+  const workers = Array.from({ length: number('workers', values.workers, 1) }, () => new WorkerProcess('worker_main.js', setup));
   const minutes = values.minutes === undefined ? undefined : number('minutes', values.minutes, 0);
   try {
     const { done, failed, open } = await runJobs({
@@ -123,21 +127,21 @@ async function run(values: Values, places: Places, onlyPlan: boolean): Promise<v
 }
 
 async function main(): Promise<void> {
+  const [first, ...rest] = process.argv.slice(2);
+  if (first === 'joint') return jointCommand(rest, log);
   const { values, positionals } = read();
   const [command = 'run', ...others] = positionals;
   if (values.help) return log(usage);
   if (others.length > 0 || !['run', 'plan', 'report', 'puma'].includes(command))
     throw new Error(`unknown: ${positionals.join(' ')}\n${usage}`);
   const root = packageRoot();
-  const places = {
-    data: values.data ? resolve(values.data) : join(root, '..', 'shared', 'data'),
-    store: values.store ? resolve(values.store) : join(root, 'build', 'compare'),
-  };
+  const places = placesFor(values);
   if (command === 'report') {
     const resamples = number('resamples', values.resamples, 1);
     const puma = await storedOutOfDomain(places);
     const others = new Map(puma ? [['puma', puma]] : []);
     await report(await studiesFor(values, places), places, { root, resamples, others }, log);
+    if (!values.study) await writeJointReport(places, { root, resamples }, log);
   } else if (command === 'puma') {
     await outOfDomain(places, number('seeds', values.seeds ?? '3', 1), log);
   } else {

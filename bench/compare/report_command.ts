@@ -37,6 +37,30 @@ async function summaryOf(study: Study, places: Places, resamples: number, log: L
 const rounded = (_key: string, value: unknown) =>
   typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
 
+/** What the document and the JSON file get. */
+export interface Report {
+  /** New text for the document, by the names of its marks. */
+  blocks: readonly (readonly [name: string, text: string])[];
+  /** A file of bench/results, and its members beside where and when it was made. */
+  file: string;
+  numbers: Record<string, unknown>;
+}
+
+/** Puts new text between the marks of docs/results.md, and writes the numbers behind it. */
+export async function writeReport(root: string, { blocks, file, numbers }: Report, log: Log): Promise<void> {
+  const page = join(root, 'docs', 'results.md');
+  let document = await readFile(page, 'utf8');
+  for (const [name, text] of blocks) {
+    const changed = withBlock(document, name, text);
+    if (changed === undefined) log(`docs/results.md has no place for ${name}:\n\n${text}`);
+    else document = changed;
+  }
+  await writeWhole(page, [Buffer.from(document)]);
+  const head = { date: new Date().toISOString().slice(0, 10), commit: commit(root), machine: machine() };
+  const text = `${JSON.stringify({ ...head, ...numbers }, rounded, 1)}\n`;
+  await writeWhole(join(root, 'bench', 'results', file), [Buffer.from(text)]);
+}
+
 export interface ReportTarget {
   root: string;
   resamples: number;
@@ -56,23 +80,14 @@ export async function report(
     if (summary) summaries.push(summary);
     else log(`${study.name}: nothing that is complete`);
   }
-  const page = join(root, 'docs', 'results.md');
-  let document = await readFile(page, 'utf8');
+  if (summaries.length + others.size === 0) return; // what was written before stays
   const main = summaries.find(({ study }) => study === 'brca_cell');
   const goals = main && goalsText(main);
   const blocks = [
     ...(goals ? [['goals', goals] as const] : []),
-
     ...summaries.map((summary) => [summary.study, studyText(summary)] as const),
     ...[...others].map(([name, { text }]) => [name, text] as const),
   ];
-  for (const [name, text] of blocks) {
-    const changed = withBlock(document, name, text);
-    if (changed === undefined) log(`docs/results.md has no place for ${name}:\n\n${text}`);
-    else document = changed;
-  }
-  await writeWhole(page, [Buffer.from(document)]);
-  const head = { date: new Date().toISOString().slice(0, 10), commit: commit(root), machine: machine() };
-  const numbers = { ...head, studies: summaries, ...Object.fromEntries([...others].map(([name, one]) => [name, one.numbers])) };
-  await writeWhole(join(root, 'bench', 'results', 'compare.json'), [Buffer.from(`${JSON.stringify(numbers, rounded, 1)}\n`)]);
+  const numbers = { studies: summaries, ...Object.fromEntries([...others].map(([name, one]) => [name, one.numbers])) };
+  await writeReport(root, { blocks, file: 'compare.json', numbers }, log);
 }

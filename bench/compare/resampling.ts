@@ -1,6 +1,6 @@
 // Scores of many models on the same resamples of patients, so that any two of them can be compared without going through all again.
 import type { Interval } from '../../src/report/evaluation_report.js';
-import { quantile } from '../../src/train/bootstrap.js';
+import { quantile } from '../../src/train/resampled.js';
 import { seeded } from '../../src/train/seeded.js';
 import type { TestedPoints } from '../../src/train/tested_points.js';
 import { PatientScores } from './patient_scores.js';
@@ -15,7 +15,7 @@ export interface Sampled {
 export type SampledScores = ReadonlyMap<string, Sampled>;
 
 /** How often each patient comes in a resample: drawn as `bootstrapIntervals` draws. */
-function drawn(patients: number, resample: number): Float64Array {
+export function drawn(patients: number, resample: number): Float64Array {
   const random = seeded(0, resample);
   const times = new Float64Array(patients);
   for (let i = 0; i < patients; i++) times[Math.floor(random() * patients)]! += 1;

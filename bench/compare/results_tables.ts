@@ -2,12 +2,12 @@
 import type { Interval } from '../../src/report/evaluation_report.js';
 import { comparedScores, type Row, type Summary } from './summary.js';
 
-const three = (value: number | undefined): string => (value === undefined || Number.isNaN(value) ? '-' : value.toFixed(3));
+export const three = (value: number | undefined): string => (value === undefined || Number.isNaN(value) ? '-' : value.toFixed(3));
 const signed = (value: number): string => `${value < 0 ? '\u2212' : '+'}${Math.abs(value).toFixed(3)}`;
-const between = ({ value, low, high }: Interval): string => `${three(value)} (${three(low)} to ${three(high)})`;
+export const between = ({ value, low, high }: Interval): string => `${three(value)} (${three(low)} to ${three(high)})`;
 
 /** Bold where the interval does not hold 0. */
-function difference(interval: Interval | undefined): string {
+export function difference(interval: Interval | undefined): string {
   if (!interval || Number.isNaN(interval.value)) return '-';
   const { value, low, high } = interval;
   const text = `${signed(value)} (${signed(low)} to ${signed(high)})`;

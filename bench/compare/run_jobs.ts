@@ -1,6 +1,5 @@
 // Runs jobs until none is open: several at a time, each done by whoever is free.
-import { type Budget, countJobs, type Job, type Outcome, openJobs } from './jobs.js';
-import type { Study } from './studies.js';
+import { type Budget, countJobs, type Job, type Outcome, openJobs, type Plan } from './jobs.js';
 
 /** Who does jobs, one at a time: a process, or this one. */
 export interface Worker {
@@ -10,7 +9,7 @@ export interface Worker {
 }
 
 export interface RunPlan {
-  studies: readonly Study[];
+  studies: readonly Plan[];
   budget: Budget;
   workers: readonly Worker[];
   /** What is stored of a job. */
@@ -18,6 +17,10 @@ export interface RunPlan {
   log(line: string): void;
   /** No job is started after this moment (`Date.now()`). */
   until?: number | undefined;
+  /** No job is started after so many. */
+  most?: number | undefined;
+  /** Which of the open jobs are done; default all. */
+  wanted?: ((job: Job) => boolean) | undefined;
 }
 
 export interface RunSummary {
@@ -45,12 +48,13 @@ async function storedOutcomes({ studies, budget, outcome }: RunPlan): Promise<Ma
 
 /** @throws what a worker throws that could not do its job at all; what has been stored stays */
 export async function runJobs(plan: RunPlan): Promise<RunSummary> {
-  const { studies, budget, workers, log, until = Number.POSITIVE_INFINITY } = plan;
+  const { studies, budget, workers, log, until = Number.POSITIVE_INFINITY, most = Number.POSITIVE_INFINITY, wanted = () => true } = plan;
   const known = await storedOutcomes(plan);
   const total = countJobs(studies, budget);
   const running = new Map<string, Promise<void>>();
   const idle = [...workers];
-  let [done, failed] = [0, 0];
+  let [done, failed, started] = [0, 0, 0];
+  const openOnes = () => openJobs(studies, budget, (job) => known.get(keyOf(job))).filter((job) => wanted(job) && !running.has(keyOf(job)));
   if (known.size > 0) log(`${known.size} of ${total} results are there already`);
 
   const start = (worker: Worker, job: Job): void => {
@@ -72,11 +76,13 @@ export async function runJobs(plan: RunPlan): Promise<RunSummary> {
     );
   };
   for (;;) {
-    const late = Date.now() >= until;
-    const open = late ? [] : openJobs(studies, budget, (job) => known.get(keyOf(job))).filter((job) => !running.has(keyOf(job)));
-    for (const job of open.slice(0, idle.length)) start(idle.shift() as Worker, job);
+    const open = Date.now() >= until ? [] : openOnes();
+    for (const job of open.slice(0, Math.min(idle.length, most - started))) {
+      started++;
+      start(idle.shift() as Worker, job);
+    }
     if (running.size === 0) break;
     await Promise.race(running.values());
   }
-  return { done, failed, open: openJobs(studies, budget, (job) => known.get(keyOf(job))).length };
+  return { done, failed, open: openOnes().length };
 }

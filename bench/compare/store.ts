@@ -35,19 +35,19 @@ export function decodeNumbers(text: string): Float32Array {
   return new Float32Array(bytes.buffer);
 }
 
-export class Store {
+export class Store<R extends { setting: string } = Result> {
   constructor(readonly folder: string) {}
 
-  async write(job: Job, result: Result): Promise<void> {
+  async write(job: Job, result: R): Promise<void> {
     const path = join(this.folder, 'results', fileOf(job));
     mkdirSync(dirname(path), { recursive: true });
     await writeWhole(path, [Buffer.from(JSON.stringify(result))]);
   }
 
   /** The result of a job under this setting; undefined where it is yet to be found. */
-  async read(job: Job, setting: string): Promise<Result | undefined> {
+  async read(job: Job, setting: string): Promise<R | undefined> {
     const text = await readFile(join(this.folder, 'results', fileOf(job)), 'utf8').catch(() => undefined);
-    const result = text === undefined ? undefined : (JSON.parse(text) as Result);
+    const result = text === undefined ? undefined : (JSON.parse(text) as R);
     return result?.setting === setting ? result : undefined;
   }
 }

@@ -21,6 +21,9 @@ export interface Study extends FirstTrials {
   contestants: readonly Contestant[];
 }
 
+/** What tables need of a study. */
+export type StudyNames = Pick<Study, 'name' | 'title' | 'contestants'>;
+
 const STANDARD: NetworkTrial = Object.freeze({
   ...{ rate: 1, weightDecay: 0.05, dropout: 0.1, dropPath: 0.1, noise: 0.05, hide: 0.05, labelSmoothing: 0.05 },
 });
@@ -30,7 +33,7 @@ const MANY: LogisticTrial = Object.freeze({ C: 0.01 });
 const FEW: LogisticTrial = Object.freeze({ C: 1 });
 
 const S: BackboneOptions = Object.freeze({ size: 'S' });
-const SMALL: BackboneOptions = Object.freeze({ size: 'S', width: 32, depth: 2, heads: 4, state: 16, ffn: 96, expertFfn: 48 });
+export const SMALL: BackboneOptions = Object.freeze({ size: 'S', width: 32, depth: 2, heads: 4, state: 16, ffn: 96, expertFfn: 48 });
 
 const EVERYONE = Object.freeze([...UAM_MODELS, ...NETWORKS, RELEASED]);
 const ALONE = Object.freeze([...UAM_MODELS, ...WITHOUT_SEQUENCES, RELEASED]);

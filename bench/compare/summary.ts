@@ -5,7 +5,7 @@ import type { TestedPoints } from '../../src/train/tested_points.js';
 import type { Answers } from './assemble.js';
 import type { Budget } from './jobs.js';
 import { differenceOf, intervalOf, type SampledScores, sampledScores } from './resampling.js';
-import type { Study } from './studies.js';
+import type { StudyNames } from './studies.js';
 
 export interface Row {
   name: string;
@@ -64,7 +64,7 @@ const meanEce = (runs: readonly TestedPoints[]): number => runs.reduce((sum, run
 
 /** Scores all answers of a study, and compares the models of UAM with each of the others. */
 export function summarise(
-  study: Study,
+  study: StudyNames,
   budget: Budget,
   answers: readonly Answers[],
   { positive, resamples, log }: { positive: string; resamples: number; log: (line: string) => void },

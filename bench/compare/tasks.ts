@@ -4,6 +4,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { writeWhole } from '../../src/files/write_whole.js';
+import { packageRoot } from '../../src/native/load.js';
 import { features } from '../../src/radiomics/catalogue.js';
 import type { CellDataset } from '../../src/train/dataset.js';
 import { readDataset } from '../../src/train/read_manifest.js';
@@ -20,6 +21,15 @@ export interface Places {
   store: string;
 }
 
+/** The folders that were named, else those of the project. */
+export function placesFor({ data, store }: { data?: string | undefined; store?: string | undefined }): Places {
+  const root = packageRoot();
+  return {
+    data: data ? resolve(data) : join(root, '..', 'shared', 'data'),
+    store: store ? resolve(store) : join(root, 'build', 'compare'),
+  };
+}
+
 export interface Task {
   name: string;
   /** The file or folder without which there is no such task. */
@@ -31,7 +41,7 @@ export interface Task {
   make(places: Places, log: Log): Promise<CellDataset>;
 }
 
-async function lines(path: string): Promise<string[][]> {
+export async function lines(path: string): Promise<string[][]> {
   const text = await readFile(path, 'utf8');
   return text
     .trim()

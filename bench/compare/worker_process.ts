@@ -1,7 +1,6 @@
 // A worker that is a process of its own: one thread each, so that two trainings do not wait for one another's threads.
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Setup } from './do_job.js';
 import type { Job } from './jobs.js';
 import type { Worker } from './run_jobs.js';
 
@@ -10,10 +9,17 @@ type Answer = Awaited<ReturnType<Worker['run']>>;
 export class WorkerProcess implements Worker {
   #child: ChildProcess | undefined;
 
-  constructor(private readonly setup: Setup) {}
+  /**
+   * @param program the file that does the jobs, in this folder
+   * @param setup what it is told at its start
+   */
+  constructor(
+    private readonly program: 'worker_main.js' | 'joint_worker_main.js',
+    private readonly setup: object,
+  ) {}
 
   #start(): ChildProcess {
-    const file = fileURLToPath(new URL('worker_main.js', import.meta.url));
+    const file = fileURLToPath(new URL(this.program, import.meta.url));
     const child = fork(file, [JSON.stringify(this.setup)], { env: { ...process.env, UAM_THREADS: '1' } });
     child.once('exit', () => {
       if (this.#child === child) this.#child = undefined;

@@ -11,14 +11,31 @@ namespace {
 
 constexpr int64_t kTile = 16;  // 16 x 16 floats: whole cache lines on both sides of a transpose
 
+// target[r, c] = source[c, r], both contiguous along their last axis. A tile of whole cache lines goes through a copy: in place, lines
+// that lie a power of two apart drive each other out of the cache before they are used up.
+void transpose_tile(const uint32_t* source, int64_t source_column, uint32_t* target, int64_t target_row) {
+  uint32_t lines[kTile][kTile];
+  for (int64_t c = 0; c < kTile; ++c) std::memcpy(lines[c], source + c * source_column, sizeof lines[c]);
+  for (int64_t r = 0; r < kTile; ++r)
+    for (int64_t c = 0; c < kTile; ++c) target[r * target_row + c] = lines[c][r];
+}
+
 // rows x columns, one side contiguous along each axis: in tiles, so that every cache line is used while it is near.
 void copy_plane(const uint32_t* source, int64_t source_row, int64_t source_column, uint32_t* target, int64_t target_row,
                 int64_t target_column, int64_t rows, int64_t columns) {
-  for (int64_t r0 = 0; r0 < rows; r0 += kTile)
-    for (int64_t c0 = 0; c0 < columns; c0 += kTile)
-      for (int64_t r = r0; r < std::min(rows, r0 + kTile); ++r)
-        for (int64_t c = c0; c < std::min(columns, c0 + kTile); ++c)
-          target[r * target_row + c * target_column] = source[r * source_row + c * source_column];
+  for (int64_t r0 = 0; r0 < rows; r0 += kTile) {
+    for (int64_t c0 = 0; c0 < columns; c0 += kTile) {
+      const uint32_t* from = source + r0 * source_row + c0 * source_column;
+      uint32_t* to = target + r0 * target_row + c0 * target_column;
+      const int64_t height = std::min(rows - r0, kTile), width = std::min(columns - c0, kTile);
+      if (height == kTile && width == kTile && source_row == 1 && target_column == 1) {
+        transpose_tile(from, source_column, to, target_row);
+        continue;
+      }
+      for (int64_t r = 0; r < height; ++r)
+        for (int64_t c = 0; c < width; ++c) to[r * target_row + c * target_column] = from[r * source_row + c * source_column];
+    }
+  }
 }
 
 }  // namespace

@@ -180,7 +180,21 @@ template <int K> __attribute__((noinline)) void depthwise_outer(const Strip& str
       }
     };
     const auto along = [&](auto read) {
-      for (int64_t j = inside.begin; j < inside.end; ++j) {
+      int64_t j = inside.begin;
+      if (pixel == channels && apart == channels) {  // the taps of a point are its neighbours': each value is read once for four points
+        for (; j + 4 <= inside.end; j += 4) {
+          vf values[K + 3];
+#pragma GCC unroll 10
+          for (int i = 0; i < K + 3; ++i) values[i] = read(x + (j + i) * channels);
+#pragma GCC unroll 4
+          for (int i = 0; i < 4; ++i) {
+            const vf slope = read(dy + (j + i) * channels);
+#pragma GCC unroll 8
+            for (int k = 0; k < K; ++k) sums[k] = fma(values[i + k], slope, sums[k]);
+          }
+        }
+      }
+      for (; j < inside.end; ++j) {
         const vf slope = read(dy + j * channels);
 #pragma GCC unroll 8
         for (int k = 0; k < K; ++k) sums[k] = fma(read(x + j * pixel + k * apart), slope, sums[k]);

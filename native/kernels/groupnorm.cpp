@@ -37,24 +37,52 @@ struct Moments {
   }
 };
 
+// Calls visit.operator()<V>(c, n) for blocks of V vectors of channels from c on, the last of them with n lanes. Four vectors read whole
+// runs of a pixel's channels; one at a time would pass over memory again for each.
+template <class Visit> UAM_INLINE void for_channels(int64_t channels, Visit&& visit) {
+  int64_t c = 0;
+  for (; c + 4 * W <= channels; c += 4 * W) visit.template operator()<4>(c, W);
+  for (; c < channels; c += W) visit.template operator()<1>(c, int(std::min<int64_t>(W, channels - c)));
+}
+
+// V vectors, the last of them with n lanes.
+template <int V> UAM_INLINE void load_block(const float* from, int n, vf (&to)[V]) {
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) to[v] = V > 1 ? load(from + v * W) : load_up_to(from, n);
+}
+template <int V> UAM_INLINE void store_block(float* to, int n, const vf (&from)[V]) {
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) {
+    if (V > 1) store(to + v * W, from[v]);
+    else store_up_to(to, from[v], n);
+  }
+}
+
 // Per channel: mean and sum of squared deviations over `pixels` rows, summed around the first row so that a large
 // common offset costs no digits.
 inline void strip_moments(const float* x, int64_t pixels, int64_t channels, float* means, float* squares) {
   const vf share = set1(1.f / float(pixels));
-  for (int64_t c = 0; c < channels; c += W) {
-    const int n = int(std::min<int64_t>(W, channels - c));
-    const vf pivot = load_n(x + c, n);
-    vf sum_apart = {}, sum_squares = {};
+  for_channels(channels, [&]<int V>(int64_t c, int n) {
+    vf pivot[V], sum_apart[V] = {}, sum_squares[V] = {};
+    load_block(x + c, n, pivot);
     for (int64_t i = 1; i < pixels; ++i) {
-      const float* at = x + i * channels + c;
-      const vf apart = (n == W ? load(at) : load_n(at, n)) - pivot;
-      sum_apart += apart;
-      sum_squares = fma(apart, apart, sum_squares);
+      vf apart[V];
+      load_block(x + i * channels + c, n, apart);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) {
+        apart[v] -= pivot[v];
+        sum_apart[v] += apart[v];
+        sum_squares[v] = fma(apart[v], apart[v], sum_squares[v]);
+      }
     }
-    const vf mean_apart = sum_apart * share;
-    store_n(means + c, pivot + mean_apart, n);
-    store_n(squares + c, fnma(mean_apart, sum_apart, sum_squares), n);
-  }
+    for (int v = 0; v < V; ++v) {
+      const vf mean_apart = sum_apart[v] * share;
+      sum_squares[v] = fnma(mean_apart, sum_apart[v], sum_squares[v]);
+      pivot[v] += mean_apart;
+    }
+    store_block(means + c, n, pivot);
+    store_block(squares + c, n, sum_squares);
+  });
 }
 
 void groupnorm_fwd(const GroupnormFwd& p) {
@@ -97,18 +125,19 @@ void groupnorm_fwd(const GroupnormFwd& p) {
   parallel_for(strips.total, strips.grain, [&](int64_t begin, int64_t end) {
     for (int64_t strip = begin; strip < end; ++strip) {
       const int64_t n = strip / strips.per_image, pixels = pixel_count(strip), start = first_pixel(strip) * channels;
-      for (int64_t c = 0; c < channels; c += W) {
-        const int lanes = int(std::min<int64_t>(W, channels - c));
-        const vf m = load_n(centre + n * channels + c, lanes), s = load_n(scale + n * channels + c, lanes);
-        const vf b = p.bias ? load_n(p.bias.data + c, lanes) : vf{};
-        const float* x = p.x.data + start + c;
-        float* y = p.y.data + start + c;
-        if (lanes == W) {
-          for (int64_t i = 0; i < pixels; ++i) store(y + i * channels, fma(load(x + i * channels) - m, s, b));
-        } else {
-          for (int64_t i = 0; i < pixels; ++i) store_n(y + i * channels, fma(load_n(x + i * channels, lanes) - m, s, b), lanes);
+      for_channels(channels, [&]<int V>(int64_t c, int lanes) {
+        vf m[V], s[V], b[V] = {};
+        load_block(centre + n * channels + c, lanes, m);
+        load_block(scale + n * channels + c, lanes, s);
+        if (p.bias) load_block(p.bias.data + c, lanes, b);
+        for (int64_t i = 0; i < pixels; ++i) {
+          vf x[V];
+          load_block(p.x.data + start + i * channels + c, lanes, x);
+#pragma GCC unroll 4
+          for (int v = 0; v < V; ++v) x[v] = fma(x[v] - m[v], s[v], b[v]);
+          store_block(p.y.data + start + i * channels + c, lanes, x);
         }
-      }
+      });
     }
   });
 }
@@ -133,19 +162,23 @@ void groupnorm_bwd(const GroupnormBwd& p) {
   parallel_for(strips.total, strips.grain, [&](int64_t begin, int64_t end) {
     for (int64_t strip = begin; strip < end; ++strip) {
       const int64_t n = strip / strips.per_image, pixels = pixel_count(strip), start = first_pixel(strip) * channels;
-      for (int64_t c = 0; c < channels; c += W) {
-        const int lanes = int(std::min<int64_t>(W, channels - c));
-        const vf m = load_n(centre + n * channels + c, lanes), r = load_n(inverse + n * channels + c, lanes);
-        vf total = {}, dot = {};
+      for_channels(channels, [&]<int V>(int64_t c, int lanes) {
+        vf m[V], r[V], total[V] = {}, dot[V] = {};
+        load_block(centre + n * channels + c, lanes, m);
+        load_block(inverse + n * channels + c, lanes, r);
         for (int64_t i = 0; i < pixels; ++i) {
-          const float *x = p.x.data + start + i * channels + c, *dy = p.dy.data + start + i * channels + c;
-          const vf slope = lanes == W ? load(dy) : load_n(dy, lanes), xhat = ((lanes == W ? load(x) : load_n(x, lanes)) - m) * r;
-          total += slope;
-          dot = fma(slope, xhat, dot);
+          vf x[V], slope[V];
+          load_block(p.x.data + start + i * channels + c, lanes, x);
+          load_block(p.dy.data + start + i * channels + c, lanes, slope);
+#pragma GCC unroll 4
+          for (int v = 0; v < V; ++v) {
+            total[v] += slope[v];
+            dot[v] = fma(slope[v], (x[v] - m[v]) * r[v], dot[v]);
+          }
         }
-        store_n(sum_dy + strip * channels + c, total, lanes);
-        store_n(sum_dot + strip * channels + c, dot, lanes);
-      }
+        store_block(sum_dy + strip * channels + c, lanes, total);
+        store_block(sum_dot + strip * channels + c, lanes, dot);
+      });
     }
   });
 
@@ -191,20 +224,23 @@ void groupnorm_bwd(const GroupnormBwd& p) {
   parallel_for(strips.total, strips.grain, [&](int64_t begin, int64_t end) {
     for (int64_t strip = begin; strip < end; ++strip) {
       const int64_t n = strip / strips.per_image, pixels = pixel_count(strip), start = first_pixel(strip) * channels;
-      for (int64_t c = 0; c < channels; c += W) {
-        const int lanes = int(std::min<int64_t>(W, channels - c));
-        const vf m = load_n(centre + n * channels + c, lanes), r = load_n(inverse + n * channels + c, lanes);
-        const vf s = load_n(scale + n * channels + c, lanes), b = load_n(shift + n * channels + c, lanes);
-        const vf k = load_n(slope_xhat + n * channels + c, lanes);
+      for_channels(channels, [&]<int V>(int64_t c, int lanes) {
+        vf m[V], r[V], s[V], b[V], k[V];
+        load_block(centre + n * channels + c, lanes, m);
+        load_block(inverse + n * channels + c, lanes, r);
+        load_block(scale + n * channels + c, lanes, s);
+        load_block(shift + n * channels + c, lanes, b);
+        load_block(slope_xhat + n * channels + c, lanes, k);
         for (int64_t i = 0; i < pixels; ++i) {
           const int64_t at = start + i * channels + c;
-          const vf xhat = ((lanes == W ? load(p.x.data + at) : load_n(p.x.data + at, lanes)) - m) * r;
-          const vf dy = lanes == W ? load(p.dy.data + at) : load_n(p.dy.data + at, lanes);
-          const vf dx = fma(s, dy, fnma(k, xhat, -b));
-          if (lanes == W) store(p.dx.data + at, dx);
-          else store_n(p.dx.data + at, dx, lanes);
+          vf x[V], dy[V];
+          load_block(p.x.data + at, lanes, x);
+          load_block(p.dy.data + at, lanes, dy);
+#pragma GCC unroll 4
+          for (int v = 0; v < V; ++v) dy[v] = fma(s[v], dy[v], fnma(k[v], (x[v] - m[v]) * r[v], -b[v]));
+          store_block(p.dx.data + at, lanes, dy);
         }
-      }
+      });
     }
   });
 }

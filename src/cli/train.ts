@@ -3,16 +3,16 @@ import { rm, stat } from 'node:fs/promises';
 import { UamError } from '../errors.js';
 import { writeLearningPlots } from '../report/plots.js';
 import type { CellDataset } from '../train/dataset.js';
-import type { FitOptions } from '../train/fit_options.js';
 import { learningCurves } from '../train/learning_curves.js';
-import { type FitReport, UAM } from '../train/uam.js';
+import type { FitReport } from '../train/uam.js';
 import type { CliCommand } from './command.js';
-import { datasetFile, readCells } from './dataset_flags.js';
+import { datasetFile } from './dataset_flags.js';
 import { EXIT } from './exit_codes.js';
 import { numberFlag } from './flag_values.js';
 import { kindAt, refuseOverwriting, refuseUnwritable } from './outputs.js';
 import type { Session } from './session.js';
-import { addTrainFlags, classFlags, fitFlags, modelFlags, recipeFlags, type TrainFlags, validationFlag } from './train_flags.js';
+import { addTrainFlags, type TrainFlags, validationFlag } from './train_flags.js';
+import { type Trainee, traineeFor } from './trainee.js';
 import { type TrainingSummary, TrainingView, trainingSummary, trainingTable } from './training_view.js';
 
 export const trainCommand: CliCommand<TrainFlags> = {
@@ -21,31 +21,23 @@ export const trainCommand: CliCommand<TrainFlags> = {
   async run(flags, { session, engine }) {
     const start = performance.now();
     const files = checkFlags(flags);
-    const [model, options, extraction, classes] = [modelFlags(flags), fitFlags(flags), recipeFlags(flags), classFlags(flags)];
+    const trainee = traineeFor(flags, session);
+    const { model } = trainee;
     const validation = validationFlag(flags);
-    const uam = UAM.create(model);
     await checkFiles(files, flags);
     const threads = numberFlag('threads', flags.threads, 'whole');
     if (threads !== undefined) (await engine()).setThreads(threads);
 
-    const dataset = await readCells(files.data, flags, { classes, extraction, what: 'training cells' }, session);
-    const held =
-      typeof validation === 'string'
-        ? await readCells(
-            validation,
-            flags,
-            { classes: dataset.classes, extraction: dataset.extraction, what: 'validation cells' },
-            session,
-          )
-        : validation;
-    const report = await fit(uam, dataset, { ...options, ...(held !== undefined && { validation: held }) }, files, session);
-    await uam.save(files.out);
+    const dataset = await trainee.read(files.data, 'training', undefined);
+    const held = typeof validation === 'string' ? await trainee.read(validation, 'validation', dataset) : validation;
+    const report = await fit(trainee, dataset, held, files, flags.resume ?? false, session);
+    await model.save(files.out);
     if (files.curves !== undefined) await writeLearningPlots(files.curves, learningCurves(report.history));
     if (flags.checkpoint === undefined) await rm(files.checkpoint, { force: true });
 
     const { size } = await stat(files.out);
     const seconds = Math.round(performance.now() - start) / 1000;
-    const summary: TrainingSummary = { out: files.out, bytes: size, seconds, classes: uam.classes, report };
+    const summary: TrainingSummary = { out: files.out, bytes: size, seconds, classes: model.classes, report };
     if (flags.json) await session.print(`${JSON.stringify(trainingSummary(summary))}\n`);
     else if (!flags.quiet) await session.print(trainingTable(summary));
     return EXIT.ok;
@@ -92,20 +84,26 @@ async function checkFiles(files: Files, flags: TrainFlags): Promise<void> {
 }
 
 /** Trains, and tells how far it is; a signal then says how to go on. */
-async function fit(uam: UAM, dataset: CellDataset, options: FitOptions, files: Files, session: Session): Promise<FitReport> {
+async function fit(
+  trainee: Trainee,
+  dataset: CellDataset,
+  validation: CellDataset | number | undefined,
+  files: Files,
+  resume: boolean,
+  session: Session,
+): Promise<FitReport> {
   const { log, progress, signal } = session;
   const counts = dataset.counts().map((count, c) => `${dataset.classes[c]} ${count}`);
-  log.info(`${dataset.cells} cells of ${dataset.patients.length} patients; labels: ${counts.join(', ')}`);
+  const labels = counts.length > 0 ? `; labels: ${counts.join(', ')}` : '';
+  log.info(`${dataset.samples.length} tiles of ${dataset.patients.length} patients, ${dataset.cells} cells${labels}`);
   const scale = dataset.extraction?.mpp;
   if (typeof scale === 'number') log.info(`features are measured at ${scale} um per pixel`);
-  const resumed = options.resume && (await kindAt(files.checkpoint)) === 'file';
-  if (resumed) log.info(`going on from ${files.checkpoint}`);
+  if (resume && (await kindAt(files.checkpoint)) === 'file') log.info(`going on from ${files.checkpoint}`);
   const view = new TrainingView(session);
   session.unfinished.add(files.out).add(files.checkpoint);
   session.patience = 60_000; // a step of a large model takes seconds, and it is to be kept
   try {
-    return await uam.fit(dataset, {
-      ...options,
+    return await trainee.fit(dataset, validation, {
       ...{ checkpoint: files.checkpoint, signal },
       ...(files.log !== undefined && { log: files.log }),
       onProgress: (state) => {

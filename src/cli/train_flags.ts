@@ -3,15 +3,25 @@ import type { Command } from 'commander';
 import { UamError } from '../errors.js';
 import { TOKENISERS } from '../tokens/tokens_config.js';
 import type { FitOptions } from '../train/fit_options.js';
+import type { JointUamOptions } from '../train/joint_options.js';
+import type { JointFitOptions } from '../train/joint_settings.js';
 import { DEFAULT_RECIPE, type ExtractionRecipe } from '../train/recipe.js';
 import type { UamOptions } from '../train/uam.js';
 import { ARCHITECTURES, SIZES, type Size } from '../uam/config.js';
+import { FUSIONS } from '../uam/fusion.js';
 import type { CommonFlags } from './command.js';
-import { addDatasetFlags, type DatasetFlags, manifestHelp } from './dataset_flags.js';
+import { addDatasetFlags, manifestHelp } from './dataset_flags.js';
 import { chosenChannels, chosenFeatures } from './feature_flags.js';
-import { items, numberFlag, wordFlag } from './flag_values.js';
+import { items, numberFlag, shareFlag, wordFlag } from './flag_values.js';
+import { addTileFlags, type TileFlags, tilesHelp } from './tile_flags.js';
 
-export interface TrainFlags extends CommonFlags, DatasetFlags {
+export interface TrainFlags extends CommonFlags, TileFlags {
+  task?: string;
+  fusion?: string;
+  encoder?: string;
+  crop?: string;
+  stain?: string;
+  uncertainty?: boolean;
   out?: string;
   classes?: string;
   validation?: string;
@@ -44,14 +54,26 @@ Examples:
   uam train --manifest train.csv --mpp 0.5 --out model.safetensors --curves curves.svg
   uam train --manifest train.csv --out model.safetensors --resume          # goes on where an interrupted run ended
   uam train --table cells.csv --class-column label --out model.safetensors --size S
+  uam train --task joint --manifest train.csv --mpp 0.5 --out joint.safetensors       # cells and tumour regions, from image and features
 ${manifestHelp}
+${tilesHelp}
 
 Patients for validation decide when to stop, which epoch is kept, and how probabilities are calibrated; nothing is learned from them.
 After every epoch the run is kept in a checkpoint beside the model; Ctrl-C keeps it, too. The same command with --resume goes on from it,
 to the same model, bit for bit, as a run without a break. The checkpoint is removed when the model is written.`;
 
 export function addTrainFlags(command: Command): void {
-  addDatasetFlags(command)
+  addTileFlags(addDatasetFlags(command))
+    .option(
+      '--task <task>',
+      'cells: nuclei are classified by their features; joint: by features and image together, and tumour regions are segmented; ' +
+        'region: regions alone, from the image alone (default: cells)',
+    )
+    .option('--fusion <how>', `how features and image meet in --task joint: ${FUSIONS.join(', ')} (default: cross)`)
+    .option('--encoder <size>', 'what looks at the image: S, B, or maps: feature maps named in the manifest (default: S)')
+    .option('--crop <pixels>', 'side of the windows that are cut from larger images in a step, a multiple of 32 (default: 512)')
+    .option('--stain <amount>', 'how far stains are changed from step to step, 0 to 1 (default: 0.03)')
+    .option('--uncertainty', 'let the weights of both tasks be learned, too')
     .option('--out <file>', 'the model to write (.safetensors)')
     .option('--classes <list>', 'names of the classes in their order, with commas between (default: those that occur, sorted)')
     .option(
@@ -141,6 +163,27 @@ export function fitFlags(flags: TrainFlags): FitOptions {
     ...(balance && { balance }),
     resume: flags.resume ?? false,
   };
+}
+
+export const taskFlag = ({ task }: TrainFlags): 'cells' | 'joint' | 'region' =>
+  wordFlag('task', task, ['cells', 'joint', 'region'] as const) ?? 'cells';
+
+/** What model of images is to be made. */
+export function jointModelFlags(flags: TrainFlags, task: 'joint' | 'region'): JointUamOptions {
+  if (flags.tokens !== undefined)
+    throw new UamError('UAM_ARGUMENT', '--tokens is for --task cells: models that see the image have cell tokens');
+  const { tokens, ...model } = modelFlags(flags);
+  const fusion = wordFlag('fusion', flags.fusion, FUSIONS);
+  const size = flags.encoder === undefined || flags.encoder === 'maps' ? flags.encoder : flags.encoder.toUpperCase();
+  const encoder = wordFlag('encoder', size, ['S', 'B', 'maps'] as const);
+  return { ...model, task, ...(fusion && { fusion }), ...(encoder && { encoder }), ...(flags.uncertainty && { uncertainty: true }) };
+}
+
+/** How it is to be trained. */
+export function jointFitFlags(flags: TrainFlags): JointFitOptions {
+  const crop = numberFlag('crop', flags.crop, 'whole');
+  const stain = flags.stain === undefined ? undefined : shareFlag('stain', flags.stain);
+  return { ...(fitFlags(flags) as JointFitOptions), ...(crop !== undefined && { crop }), ...(stain !== undefined && { stain }) };
 }
 
 /** How features are extracted from images. */

@@ -6,7 +6,7 @@ import { crossEntropy } from '../ops/cross_entropy.js';
 import { softDice } from '../ops/soft_dice.js';
 import { exp, neg } from '../ops/unary.js';
 import { where } from '../ops/where.js';
-import { format, sameShape, sizeOf } from '../tensor/shape.js';
+import { format, sameShape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { EXPERT_LOSSES } from '../uam/backbone.js';
 import type { JointOutput } from './joint_model.js';
@@ -58,18 +58,22 @@ const CERTAINLY_NOT = -1e5;
 
 /** Masks of what counts and what is there, and how many groups (a region of an image) have any label. */
 function masksOf(target: Tensor, { shape, dtype }: Tensor): { keep: Tensor; truth: Tensor; groups: number } {
-  const regions = shape[3] as number;
-  const perImage = sizeOf(shape.slice(1));
+  const [images, height, width, regions] = shape as [number, number, number, number];
   const keep = Tensor.zeros(shape, 'uint8');
   const truth = Tensor.zeros(shape, dtype);
-  const labelled = new Uint8Array((shape[0] as number) * regions);
-  for (let i = 0; i < target.size; i++) {
-    const label = target.data[i] as number;
-    if (label === NO_LABEL.region) continue;
-    if (label > 1) throw mismatch('UAM_DATA', `jointLoss: regions[${i}]`, '0, 1, or 255 where it is not known', String(label));
-    keep.data[i] = 1;
-    truth.data[i] = label;
-    labelled[Math.floor(i / perImage) * regions + (i % regions)] = 1;
+  const labelled = new Uint8Array(images * regions);
+  const [labels, kept, truths] = [target.data, keep.data, truth.data]; // asked for once: there are as many labels as pixels
+  for (let image = 0, i = 0; image < images; image++) {
+    for (let pixel = 0; pixel < height * width; pixel++) {
+      for (let region = 0; region < regions; region++, i++) {
+        const label = labels[i] as number;
+        if (label === NO_LABEL.region) continue;
+        if (label > 1) throw mismatch('UAM_DATA', `jointLoss: regions[${i}]`, '0, 1, or 255 where it is not known', String(label));
+        kept[i] = 1;
+        truths[i] = label;
+        labelled[image * regions + region] = 1;
+      }
+    }
   }
   return { keep, truth, groups: labelled.reduce((sum, any) => sum + any, 0) };
 }

@@ -1,4 +1,5 @@
 // What an evaluation says, as plain data: the same object is the JSON file and what the page shows. `train` fills it.
+import type { RegionReport } from './region_report.js';
 
 /** How well one class is told from the others. NaN (`null` in JSON) where there is nothing to compute it from. */
 export interface ClassScores {
@@ -104,5 +105,15 @@ export interface EvaluationReport {
   roc: RocCurve[];
   learning?: LearningCurve[] | undefined;
   /** Settings and remarks, shown as a list. */
+  notes?: string[] | undefined;
+  /** How regions are told; absent where none were scored. */
+  regions?: RegionReport | undefined;
+}
+
+/** An evaluation of regions alone: of a model that classifies no cells, or where no cell has a label. */
+export interface RegionEvaluation {
+  title: string;
+  regions: RegionReport;
+  learning?: LearningCurve[] | undefined;
   notes?: string[] | undefined;
 }

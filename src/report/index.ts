@@ -17,6 +17,7 @@ export type {
   EvaluationReport,
   Interval,
   LearningCurve,
+  RegionEvaluation,
   ReliabilityBin,
   RocCurve,
   Scores,
@@ -24,3 +25,4 @@ export type {
 export { drawOverlay, type OverlayOptions, writeOverlay } from './overlay.js';
 export { evaluationPage, writeEvaluation } from './page.js';
 export { learningPlots, writeLearningPlots } from './plots.js';
+export type { RegionCounts, RegionImage, RegionKindScores, RegionReport, SegmentationScores } from './region_report.js';

@@ -1,8 +1,10 @@
 import { UamError } from '../errors.js';
 import { writeWhole } from '../files/write_whole.js';
 import { classColors } from './class_colors.js';
-import type { EvaluationReport, Interval } from './evaluation_report.js';
-import { confusionPlot, learningPlots, reliabilityPlot, rocPlot, three } from './plots.js';
+import type { EvaluationReport, RegionEvaluation } from './evaluation_report.js';
+import { intervalHead, range, table, three } from './html_table.js';
+import { confusionPlot, learningPlots, reliabilityPlot, rocPlot } from './plots.js';
+import { regionSection } from './region_section.js';
 import { escaped, rgb } from './svg_chart.js';
 
 const style = `
@@ -15,16 +17,6 @@ thead th { border-bottom: 2px solid #555 } .swatch { display: inline-block; widt
 .plots { display: flex; flex-wrap: wrap; gap: 1.5rem; align-items: flex-start } svg { max-width: 100%; height: auto }
 .remark { color: #555 } @media print { body { margin: 0 } }
 `;
-
-function table(caption: string, head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cells = (row: readonly string[]) => row.map((cell, i) => (i === 0 ? `<th scope="row">${cell}</th>` : `<td>${cell}</td>`)).join('');
-  return (
-    `<table><caption class="remark">${escaped(caption)}</caption><thead><tr>${head.map((cell) => `<th scope="col">${escaped(cell)}</th>`).join('')}</tr></thead>` +
-    `<tbody>${rows.map((row) => `<tr>${cells(row)}</tr>`).join('')}</tbody></table>`
-  );
-}
-
-const range = (interval: Interval | undefined): string => (interval ? `${three(interval.low)} to ${three(interval.high)}` : '-');
 
 const named: readonly (readonly [key: string, text: string])[] = Object.freeze([
   ['accuracy', 'accuracy'],
@@ -45,10 +37,9 @@ function scoreTable({ scores, intervals, level, uncalibrated }: EvaluationReport
     range(intervals[key]),
     ...(before ? [Object.hasOwn(before, key) ? three(before[key] as number) : ''] : []),
   ]);
-  const percent = `${Math.round(level * 1000) / 10} % interval`;
   return table(
     'Intervals: percentile bootstrap over patients.',
-    ['score', 'value', percent, ...(before ? ['before calibration'] : [])],
+    ['score', 'value', intervalHead(level), ...(before ? ['before calibration'] : [])],
     rows,
   );
 }
@@ -72,17 +63,34 @@ function classTable({ scores, intervals }: EvaluationReport, colorOf: (name: str
 
 /**
  * An evaluation as one HTML page that needs nothing else: tables, and plots as SVG (reliability, ROC, confusion, learning curves), in
- * colours that are told apart also with impaired colour vision.
+ * colours that are told apart also with impaired colour vision. Where regions were scored they have a section: tables, a dot per image,
+ * and every image by name.
  *
- * @param report what `evaluate` gives
+ * @param report what `evaluate` gives; or the scores of regions alone, of a model that classifies no cells
  * @example
  * const points = { classes: ['tumour', 'other'], truth: [0, 1, 1, 0], patients: ['a', 'a', 'b', 'c'] };
  * const probabilities = Float64Array.of(0.9, 0.1, 0.2, 0.8, 0.7, 0.3, 0.6, 0.4);
  * const html = evaluationPage(await evaluate({ ...points, probabilities }, { resamples: 50 }));
  * console.log(html.slice(0, 15)); // <!doctype html>
  */
-export function evaluationPage(report: EvaluationReport): string {
-  const { title, classes, scores, patients, temperature, notes = [], learning = [] } = report;
+export function evaluationPage(report: EvaluationReport | RegionEvaluation): string {
+  const { title, notes = [], learning = [], regions } = report;
+  const cells = 'scores' in report ? cellSections(report) : undefined;
+  const curves = cells ? [] : learningPlots(learning);
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escaped(title)}</title><style>${style}</style></head><body><main>
+<h1>${escaped(title)}</h1>${cells ?? ''}
+${regions ? regionSection(regions) : ''}
+${curves.length > 0 ? `<h2>Training</h2><div class="plots">${curves.join('\n')}</div>` : ''}
+${notes.length > 0 ? `<h2>Notes</h2><ul>${notes.map((note) => `<li>${escaped(note)}</li>`).join('')}</ul>` : ''}
+</main></body></html>
+`;
+}
+
+/** What is said of cells. */
+function cellSections(report: EvaluationReport): string {
+  const { classes, scores, patients, temperature, learning = [], regions } = report;
   const colors = classColors(classes);
   const colorOf = (name: string) => rgb(colors[name] ?? [100, 100, 100]);
   const plots = [
@@ -96,16 +104,10 @@ export function evaluationPage(report: EvaluationReport): string {
     `${scores.missed} without an answer, counted as errors`,
     ...(temperature === undefined ? [] : [`temperature ${three(temperature)}`]),
   ];
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escaped(title)}</title><style>${style}</style></head><body><main>
-<h1>${escaped(title)}</h1><p class="remark">${escaped(summary.join('; '))}.</p>
-<h2>Scores</h2>${scoreTable(report)}
+  return `<p class="remark">${escaped(summary.join('; '))}.</p>
+<h2>${regions ? 'Cells: scores' : 'Scores'}</h2>${scoreTable(report)}
 <h2>Classes</h2>${classTable(report, colorOf)}
-<h2>Plots</h2><div class="plots">${plots.join('\n')}</div>
-${notes.length > 0 ? `<h2>Notes</h2><ul>${notes.map((note) => `<li>${escaped(note)}</li>`).join('')}</ul>` : ''}
-</main></body></html>
-`;
+<h2>Plots</h2><div class="plots">${plots.join('\n')}</div>`;
 }
 
 /**
@@ -119,7 +121,7 @@ ${notes.length > 0 ? `<h2>Notes</h2><ul>${notes.map((note) => `<li>${escaped(not
  * await writeEvaluation('evaluation.html', await evaluate(points, { resamples: 50 }));
  * await rm('evaluation.html');
  */
-export async function writeEvaluation(path: string, report: EvaluationReport): Promise<void> {
+export async function writeEvaluation(path: string, report: EvaluationReport | RegionEvaluation): Promise<void> {
   const text = /\.html?$/i.test(path) ? evaluationPage(report) : /\.json$/i.test(path) ? `${JSON.stringify(report, null, 2)}\n` : undefined;
   if (text === undefined) throw new UamError('UAM_ARGUMENT', `writeEvaluation: the file must end in .html or .json, received ${path}`);
   await writeWhole(path, [Buffer.from(text)]);

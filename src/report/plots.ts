@@ -3,11 +3,11 @@ import type { Rgb } from '../cells/palette.js';
 import { UamError } from '../errors.js';
 import { writeWhole } from '../files/write_whole.js';
 import type { EvaluationReport, LearningCurve, ReliabilityBin, RocCurve } from './evaluation_report.js';
+import { three } from './html_table.js';
 import { chart, escaped, type Frame, lineStyle, place, polyline, rgb, sideBySide } from './svg_chart.js';
 
 const unit = (label: string) => ({ label, low: 0, high: 1 });
 const diagonal = (frame: Frame): string => polyline(frame, [0, 1], [0, 1], 'stroke="#999" stroke-dasharray="4 4"');
-export const three = (value: number): string => (Number.isFinite(value) ? value.toFixed(3) : '-');
 
 /** Confidence against accuracy, before and after calibration. */
 export function reliabilityPlot({ calibrated, uncalibrated }: Pick<EvaluationReport, 'calibrated' | 'uncalibrated'>): string {

@@ -1,8 +1,10 @@
 import { UamError } from '../errors.js';
 import type { Calibration, EvaluationReport, LearningCurve } from '../report/evaluation_report.js';
-import { type BootstrapOptions, bootstrapIntervals } from './bootstrap.js';
+import type { RegionReport } from '../report/region_report.js';
+import { bootstrapIntervals } from './bootstrap.js';
 import { Scorer } from './metrics.js';
 import { rocCurve } from './ranking.js';
+import type { BootstrapOptions } from './resampled.js';
 import { checkLeakage } from './split.js';
 import { fitTemperature, softmaxAt } from './temperature.js';
 import type { TestedPoints } from './tested_points.js';
@@ -20,6 +22,8 @@ export interface EvaluateOptions extends BootstrapOptions {
   learning?: LearningCurve[] | undefined;
   /** Settings and remarks, for the page. */
   notes?: string[] | undefined;
+  /** How the model tells regions (`scoreRegions`), for the report. */
+  regions?: RegionReport | undefined;
 }
 
 /** Points of an ROC curve in a report: enough to draw it. */
@@ -76,7 +80,7 @@ function checkParts(tested: TestedPoints, { validation, trainedOn, temperature }
  * console.log(scores.accuracy, intervals.macroF1.low);
  */
 export async function evaluate(tested: TestedPoints, options: EvaluateOptions = {}): Promise<EvaluationReport> {
-  const { title = 'Evaluation', validation, learning, notes, level = 0.95 } = options;
+  const { title = 'Evaluation', validation, learning, notes, regions, level = 0.95 } = options;
   checkParts(tested, options);
   const before = new Scorer(tested);
   const temperature = options.temperature ?? (validation && fitTemperature(logits(validation.probabilities), validation.truth));
@@ -103,5 +107,6 @@ export async function evaluate(tested: TestedPoints, options: EvaluateOptions = 
     })),
     ...(learning ? { learning } : {}),
     ...(notes ? { notes } : {}),
+    ...(regions ? { regions } : {}),
   };
 }

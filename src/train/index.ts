@@ -1,6 +1,6 @@
 // Training and the model as a whole: the public API of `train`.
 
-export { type BootstrapOptions, bootstrapIntervals, pairedDifference } from './bootstrap.js';
+export { bootstrapIntervals, pairedDifference } from './bootstrap.js';
 export type { ReadJointOptions } from './collect_tiles.js';
 export {
   CellDataset,
@@ -45,9 +45,13 @@ export { type PanNukeFiles, type PanNukeOptions, readPanNuke } from './read_pann
 export { type ReadTableOptions, readTable } from './read_table.js';
 export { readTileFolder, type TileFolderOptions } from './read_tile_folder.js';
 export { DEFAULT_RECIPE, type ExtractionRecipe } from './recipe.js';
+export { type RegionCountOptions, regionCounts } from './region_counts.js';
+export { pairedRegionDifference, type ScoredImage, type ScoreRegionsOptions, scoreRegions } from './region_scores.js';
+export type { BootstrapOptions } from './resampled.js';
 export type { SeenSample } from './seen.js';
 export { checkLeakage, type Fold, groupedFolds, type PatientSplit, type SplitSamples, splitByPatient } from './split.js';
 export { fitTemperature, softmaxAt } from './temperature.js';
+export { type TestedTiles, type TestJointOptions, testJointModel } from './test_joint_model.js';
 export { type TestModelOptions, testModel } from './test_model.js';
 export type { TestedPoints } from './tested_points.js';
 export type { EpochRecord } from './training_state.js';

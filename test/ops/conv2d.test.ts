@@ -43,6 +43,13 @@ t.test('every kernel size, stride, padding and dilation', async (t) => {
     { x: [1, 7, 10, 2], outputs: 3, kernel: [1, 5], stride: [2, 1], padding: [0, 2] },
     { x: [1, 7, 10, 2], outputs: 3, kernel: [4, 2], stride: [1, 3], dilation: [2, 1], padding: [3, 0] },
     { x: [2, 4, 5, 3], outputs: 2, kernel: 3, bias: false },
+    // kernels side by side, alone in one direction or the other, and nearly so
+    { x: [2, 8, 12, 3], outputs: 18, kernel: 4, stride: 4 },
+    { x: [1, 6, 8, 5], outputs: 17, kernel: [3, 2], stride: [1, 2], padding: [1, 0] },
+    { x: [2, 6, 9, 3], outputs: 4, kernel: [2, 3], stride: [2, 1], dilation: [1, 2] },
+    { x: [2, 1, 12, 3], outputs: 5, kernel: [1, 4], stride: [1, 4] },
+    { x: [1, 5, 9, 4], outputs: 4, kernel: 2, stride: 2 },
+    { x: [1, 6, 8, 6], outputs: 4, kernel: 2, stride: 2, groups: 2 },
   );
   testOp(t, cases.map(opCase));
 });
@@ -106,6 +113,21 @@ t.test('many pixels and many channels: several tasks, panels and shares of the w
   ]);
 });
 
+t.test('tiles of kernels of 3 x 3: odd sizes, any padding, channels around the vectors, batches, many tasks', async (t) => {
+  const tiled = (conv: ConvCase): OpCase => ({ ...opCase(conv), skipFiniteDifferences: true });
+  testOp(t, [
+    tiled({ x: [1, 12, 14, 32], outputs: 32, kernel: 3, padding: 1 }),
+    tiled({ x: [1, 13, 11, 33], outputs: 47, kernel: 3, padding: 1 }),
+    tiled({ x: [2, 9, 10, 40], outputs: 49, kernel: 3, bias: false }),
+    tiled({ x: [1, 7, 12, 36], outputs: 65, kernel: 3, padding: 2 }),
+    tiled({ x: [1, 4, 13, 32], outputs: 32, kernel: 3, padding: [4, 3] }), // rows and columns that see padding only
+    tiled({ x: [7, 3, 3, 34], outputs: 32, kernel: 3, padding: 1 }),
+    tiled({ x: [1, 11, 18, 128], outputs: 72, kernel: 3, padding: 1 }),
+    tiled({ x: [1, 37, 66, 32], outputs: 32, kernel: 3, padding: 1 }), // shares of the weight gradient
+    tiled({ x: [1, 11, 12, 32], outputs: 200, kernel: 3, padding: 1 }),
+  ]);
+});
+
 t.test('NaN and infinities reach exactly the outputs that see them', async (t) => {
   const spoilt = (value: number): OpCase => {
     const made = opCase({ x: [1, 6, 7, 3], outputs: 20, kernel: 3, padding: 1 });
@@ -113,6 +135,35 @@ t.test('NaN and infinities reach exactly the outputs that see them', async (t) =
     return { ...made, name: `x with ${value}`, skipFiniteDifferences: true };
   };
   testOp(t, [spoilt(Number.NaN), spoilt(Number.POSITIVE_INFINITY), spoilt(Number.NEGATIVE_INFINITY)]);
+
+  // Tiles of 3 x 3 kernels share their sums, in which such values would hide their neighbours or overflow.
+  const inTiles = (input: 'x' | 'weight', value: number): OpCase => {
+    const made = opCase({ x: [1, 12, 14, 32], outputs: 32, kernel: 3, padding: 1, bias: false });
+    const data = (made.inputs[input] as Tensor).data;
+    data[32 * (input === 'x' ? 14 * 5 + 6 : 9 * 3 + 4) + 1] = value;
+    return { ...made, name: `tiles, ${input} with ${value}`, skipFiniteDifferences: true };
+  };
+  testOp(t, [
+    ...[Number.NaN, Number.POSITIVE_INFINITY, 3e38, -2e12].map((value) => inTiles('x', value)),
+    ...[3e38, -2e12].map((value) => inTiles('weight', value)),
+  ]);
+});
+
+t.test('a large value leaves the targets alone that do not see it', { skip: nativeRuntime() ? false : 'no addon' }, async (t) => {
+  const weight = randomTensor([32, 3, 3, 32], 2);
+  const x = randomTensor([1, 12, 14, 32], 1);
+  const outputs = (value: number) => {
+    x.data[32 * (14 * 5 + 6)] = value;
+    return onBackend({ name: 'cpu', backend: 'cpu' }, 2, () => noGrad(() => conv2d(x, weight, { padding: 1 }).data.slice()));
+  };
+  const unseen = (data: ArrayLike<number>) =>
+    Array.from({ length: 12 * 14 * 32 }, (_, i) => {
+      const pixel = Math.floor(i / 32);
+      return Math.abs(Math.floor(pixel / 14) - 5) <= 1 && Math.abs((pixel % 14) - 6) <= 1 ? 0 : (data[i] as number);
+    });
+  t.ok(relativeError(unseen(outputs(1e13)), unseen(outputs(0))) < 1e-6);
+  // of the size that a network holds, in the sums of a tile it costs no more than it would in one target's
+  t.ok(relativeError(unseen(outputs(30)), unseen(outputs(0))) < 1e-5);
 });
 
 t.test('the depthwise kernels agree with the dense ones', { skip: nativeRuntime() ? false : 'no addon' }, async (t) => {

@@ -7,6 +7,7 @@ import { confusionPlot, learningPlots, reliabilityPlot, rocPlot } from '../../sr
 import { escaped, ticks } from '../../src/report/svg_chart.js';
 import { atTemperature, evaluate } from '../../src/train/evaluate.js';
 import { scorePredictions } from '../../src/train/metrics.js';
+import { scoreRegions } from '../../src/train/region_scores.js';
 import { seeded } from '../../src/train/seeded.js';
 import type { TestedPoints } from '../../src/train/tested_points.js';
 import { close } from '../support/close.js';
@@ -151,4 +152,33 @@ t.test('ticks are round and inside', async (t) => {
   t.same(ticks({ low: -3, high: 3 }), [-2, 0, 2]);
   t.same(ticks({ low: 5, high: 5 }), [5]);
   t.equal(escaped(`<a b="c">&'`), '&#60;a b=&#34;c&#34;&#62;&#38;&#39;');
+});
+
+t.test('regions have a section of their own', async (t) => {
+  const none = { tp: 0, fp: 0, fn: 0, tn: 100, unknown: 0, calledEdge: 0, calledNear: 0, trueEdge: 0, trueNear: 0 };
+  const part = { ...none, tp: 30, fp: 10, fn: 20, tn: 40, calledEdge: 20, calledNear: 10, trueEdge: 20, trueNear: 15 };
+  const images = [
+    { name: 'a <1>.png', patient: 'A & B', counts: [part, none] },
+    { name: 'b.png', patient: 'C', counts: [{ ...part, fn: 10, tn: 50 }, part] },
+  ];
+  const regions = await scoreRegions(images, { regions: ['tumour', '<stroma>'], resamples: 20, note: 'derived from points' });
+  const both = { ...(await report()), regions };
+  const page = evaluationPage(both);
+  t.match(page, /<strong>Region masks: derived from points\.<\/strong>/);
+  t.match(page, /<h2>Cells: scores<\/h2>/);
+  t.match(page, /tumour: 45\.0 % of the known pixels; of 2 images 0 neither have/);
+  t.match(page, /of 2 images 1 neither have nor are called any/);
+  t.match(page, /<th scope="row">Dice<\/th><td>0\.706<\/td><td>0\.667 to 0\.750<\/td><td>0\.708<\/td>/);
+  t.match(page, /a &#60;1&#62;\.png.*A &#38; B/s);
+  t.notMatch(page, /<stroma>|NaN|undefined/);
+  t.equal(page.match(/<circle [^>]*fill-opacity/g)?.length, 3, 'a dot for each image that has a Dice');
+  const alone = evaluationPage({ title: 'Regions alone', regions, learning, notes: ['a note'] });
+  t.match(alone, /<h1>Regions alone<\/h1>/);
+  t.match(alone, /<h2>Training<\/h2>/);
+  t.notMatch(alone, /Confusion|labelled points|NaN|undefined/);
+  const path = join(folder, 'regions.json');
+  await writeEvaluation(path, { title: 'Regions alone', regions });
+  const read = JSON.parse(readFileSync(path, 'utf8')) as { regions: typeof regions };
+  t.equal(read.regions.kinds[0]?.pooled.dice, regions.kinds[0]?.pooled.dice);
+  t.same(read.regions.images[0]?.counts[0], part);
 });

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { bootstrapIntervals, pairedDifference, quantile } from '../../src/train/bootstrap.js';
+import { bootstrapIntervals, pairedDifference } from '../../src/train/bootstrap.js';
+import { quantile } from '../../src/train/resampled.js';
 import { seeded } from '../../src/train/seeded.js';
 import type { TestedPoints } from '../../src/train/tested_points.js';
 import { close } from '../support/close.js';
