@@ -23,6 +23,7 @@ export interface AnalyseFlags extends CommonFlags {
   atLeast?: string;
   measurements?: string;
   gzip?: boolean;
+  minRegion?: string;
   table?: string;
   overlay?: boolean;
   json?: boolean;
@@ -68,6 +69,7 @@ export const analyseCommand: CliCommand<AnalyseFlags> = {
       .option('--at-least <p>', 'nuclei whose likeliest class is less probable than this, 0 to 1, get no class (default: 0)')
       .option('--measurements <list>', 'features of the nuclei to write beside the probabilities, by name, with commas between, or all')
       .option('--table <form>', 'parquet or csv, for the table of cells (default: parquet)')
+      .option('--min-region <um2>', 'regions of less square micrometres get no outline, and holes of less are filled (default: 0)')
       .option('--gzip', 'pack the GeoJSON of the cells (QuPath reads it so, too)')
       .option('--overlay', 'draw overlay.png: the slide, small, with its regions and cells')
       .option('--json', 'print a summary of the run as JSON on standard output')
@@ -87,6 +89,7 @@ export const analyseCommand: CliCommand<AnalyseFlags> = {
       ...{ out, threads, maxMemory: bytesFlag('max-memory', flags.maxMemory), resume: flags.resume, restart: flags.restart },
       ...{ atLeast: shareFlag('at-least', flags.atLeast), measurements: measurementsOf(flags.measurements) },
       ...{ table: wordFlag('table', flags.table, ['parquet', 'csv'] as const), packed: flags.gzip, overlay: flags.overlay },
+      minRegion: numberFlag('min-region', flags.minRegion, 'above 0'),
     };
     const mpp = numberFlag('mpp', flags.mpp, 'above 0');
     if (threads !== undefined) (await engine()).setThreads(threads);

@@ -37,6 +37,8 @@ export interface SlideOptions {
   packed?: boolean | undefined;
   /** What the table of cells is: `cells.parquet`, the default, or `cells.csv`. */
   table?: 'parquet' | 'csv' | undefined;
+  /** Regions smaller than this get no outline, and holes smaller than this are filled in outlines: square micrometres. Default 0. */
+  minRegion?: number | undefined;
   /** Draws `overlay.png`, a small picture of the slide with regions and cells. Default false. */
   overlay?: boolean | undefined;
   signal?: AbortSignal | undefined;
@@ -81,17 +83,8 @@ export interface SlideAnalysis {
  */
 export async function analyseSlide(input: SlideInput, options: SlideOptions, parts: SlideParts = {}): Promise<SlideAnalysis> {
   const began = new Date();
-  const {
-    out,
-    signal,
-    atLeast = 0,
-    measurements = [],
-    packed = false,
-    table = 'parquet',
-    overlay = false,
-    resume = false,
-    restart = false,
-  } = options;
+  const { out, signal, atLeast = 0, measurements = [], packed = false, table = 'parquet', minRegion = 0, overlay = false } = options;
+  const { resume = false, restart = false } = options;
   const { maxMemory = defaultMaxMemory(), threads = runtimeInfo().threads } = options;
   checkOptions(options);
   const work = `${resolve(out)}.work`;
@@ -99,7 +92,7 @@ export async function analyseSlide(input: SlideInput, options: SlideOptions, par
   const model = await loadModel(input.model);
   let prepared: PreparedSlide;
   try {
-    const wishes = { maxMemory, threads, measurements, atLeast, packed, table, overlay, work, signal, sizes: parts.sizes ?? {} };
+    const wishes = { maxMemory, threads, measurements, atLeast, packed, table, minRegion, overlay, work, signal, sizes: parts.sizes ?? {} };
     prepared = await prepareSlide(input, model, wishes);
   } finally {
     model.dispose();
@@ -166,7 +159,7 @@ function warningsOf({ cells, tiles, skippedTiles }: RunTotals, { task }: Prepare
   ];
 }
 
-function checkOptions({ out, maxMemory, threads, resume, restart, table, atLeast = 0 }: SlideOptions): void {
+function checkOptions({ out, maxMemory, threads, resume, restart, table, minRegion = 0, atLeast = 0 }: SlideOptions): void {
   if (typeof out !== 'string' || out === '') throw new UamError('UAM_ARGUMENT', 'analyseSlide: out must name a folder');
   if (resume && restart) throw new UamError('UAM_ARGUMENT', 'analyseSlide: resume and restart exclude each other');
   if (maxMemory !== undefined && !(maxMemory > 0))
@@ -176,6 +169,9 @@ function checkOptions({ out, maxMemory, threads, resume, restart, table, atLeast
   }
   if (table !== undefined && table !== 'parquet' && table !== 'csv') {
     throw mismatch('UAM_ARGUMENT', 'analyseSlide: table', "'parquet' or 'csv'", `'${String(table)}'`);
+  }
+  if (!(minRegion >= 0 && minRegion < 1e12)) {
+    throw mismatch('UAM_ARGUMENT', 'analyseSlide: minRegion', 'an area in square micrometres', `${minRegion}`);
   }
   if (!(atLeast >= 0 && atLeast <= 1)) throw mismatch('UAM_ARGUMENT', 'analyseSlide: atLeast', 'from 0 to 1', `${atLeast}`);
 }

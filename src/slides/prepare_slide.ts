@@ -45,6 +45,7 @@ export interface PrepareOptions {
   atLeast: number;
   packed: boolean;
   table: 'parquet' | 'csv';
+  minRegion: number;
   overlay: boolean;
   work: string;
   sizes: SlideSizes;
@@ -91,8 +92,8 @@ export async function prepareSlide(input: SlideInput, model: SlideModel, options
   const features = origin.kind === 'none' ? [] : await keptFeatures(recipe, model, options.measurements);
   if (origin.kind === 'mask' && origin.raw) refuseLargeLabels(origin.raw, input.mask as string, options.maxMemory);
   const { sizes, needs } = await sizesOf(grid, model, input, origin, options);
-  const { measurements, atLeast, packed, table, overlay } = options;
-  const wishes = { measurements, atLeast, packed, table, overlay };
+  const { measurements, atLeast, packed, table, minRegion, overlay } = options;
+  const wishes = { measurements, atLeast, packed, table, minRegion, overlay };
   const settings = {
     ...{ mpp, grid, sizes, origin: origin.kind, recipe: JSON.parse(recipeText(recipe)) as unknown, features },
     ...wishes,

@@ -26,6 +26,8 @@ export interface OutputWishes {
   packed: boolean;
   /** The form of the cells' table. */
   table: 'parquet' | 'csv';
+  /** Regions of less get no outline, and holes of less are filled in outlines: square micrometres. */
+  minRegion: number;
   overlay: boolean;
 }
 

@@ -195,4 +195,10 @@ t.test('regions: what the model says of each pixel, without a seam', async (t) =
   t.equal(wrong, 0);
   const area = truth.reduce((sum, value) => sum + value, 0) * 0.25e-6;
   t.ok(Math.abs((record.counts.regions['blue'] as number) - area) < 1e-6);
+  const outlines = JSON.parse(readFileSync(join(out, 'regions.geojson'), 'utf8')).features as {
+    properties: { objectType: string; classification: { name: string }; measurements: { 'Region area um^2': number } };
+  }[];
+  t.match(outlines[0]?.properties, { objectType: 'annotation', classification: { name: 'blue' } });
+  const outlined = outlines.reduce((sum, { properties }) => sum + properties.measurements['Region area um^2'], 0);
+  t.ok(Math.abs(outlined / 1e6 - area) < 1e-3 * area, `${outlined} of ${area * 1e6}`);
 });
