@@ -2,46 +2,24 @@
 import { cellContoursAsync } from '../cells/cell_contours.js';
 import type { Cells } from '../cells/cells.js';
 import { findCellsAsync } from '../cells/find_cells.js';
-import { PolygonBuilder, type Polygons } from '../cells/polygons.js';
+import { PolygonBuilder } from '../cells/polygons.js';
 import { rasterizePolygonsAsync } from '../cells/rasterize.js';
 import { segmentNuclei } from '../cells/segment.js';
+import { UamError } from '../errors.js';
 import type { LabelMask, RasterImage } from '../image/image.js';
 import { resampledMaskFrom, resampleMaskPart } from '../image/resample.js';
 import type { Region } from '../image/tiff_read.js';
-import { extract } from '../radiomics/extract.js';
+import { extractBlocks } from '../radiomics/extract.js';
+import type { ExtractOptions } from '../radiomics/extract_options.js';
 import type { FeatureTable } from '../radiomics/table.js';
 import { refuseAbsent } from '../tokens/scaling.js';
+import type { BlockCells, BlockFacts, BlockOutlines } from './block_files.js';
 import { readGrid } from './slide_source.js';
 import { type ItemReport, Stages, workFile } from './slide_task.js';
 import type { SlideWork } from './slide_work.js';
 import { type NumberedPolygons, polygonsOfBlock } from './split_polygons.js';
 import { holds } from './tile_plan.js';
-import { readRecord, writeRecord } from './work_files.js';
-
-export interface BlockFacts {
-  cells: number;
-  /** There was no tissue, or no cell was given: nothing was looked for. */
-  skipped: boolean;
-  /** Cells that reach beyond the margin: larger than any nucleus, they were measured in part. */
-  cut: number;
-}
-
-/** Cells of a block. Entry i of each array speaks of the same cell. */
-export interface BlockCells {
-  /** Ids of the mask, or numbers of the polygons in their file; those of segmented nuclei count within the block. */
-  ids: Uint32Array;
-  /** `[cells, 2]` in pixels of the grid; the centre of the first pixel is (0, 0). */
-  centroids: Float64Array;
-  /** `[cells, 4]` in pixels of the grid, as `Cells.boxes`. */
-  boxes: Int32Array;
-  touches: Uint8Array;
-  status: Uint8Array;
-  /** `[cells, features]`. */
-  features: Float32Array;
-}
-
-/** Outlines in pixels of the full resolution. */
-export type BlockOutlines = Omit<Polygons, 'count'>;
+import { writeRecord } from './work_files.js';
 
 interface Found {
   mask: LabelMask;
@@ -66,7 +44,9 @@ export async function cellBlock(work: SlideWork, block: number): Promise<ItemRep
   const pixels = await image();
   const stains = (await work.settled()).facts.stains;
   const recipe = { ...task.recipe, ...(stains && { stains }) };
-  const table = await stages.time('features', () => extract(pixels, found.mask, { ...recipe, ...callOf(work) }));
+  const table = await stages.time('features', () =>
+    measured(pixels, ownFirst(found.mask, all, rows), rows.length, { ...recipe, ...callOf(work) }),
+  );
   const outlines = await stages.time('cells', () => outlinesOf(work, found, all, rows, padded));
   const facts = { cells: rows.length, skipped: false, cut: rows.filter((row) => isCut(work, all, row, padded)).length };
   await store(work, block, facts, keptCells(work, table, all, rows, padded), outlines, stages);
@@ -74,6 +54,30 @@ export async function cellBlock(work: SlideWork, block: number): Promise<ItemRep
 }
 
 const callOf = ({ signal }: SlideWork) => (signal ? { signal } : {});
+
+/**
+ * The mask with the ids 1, 2, ... for the cells of the block, and higher ones for those of the margin, which are not to be measured
+ * themselves. (Of a ring's pixel that is as far from two nuclei the lower id decides: there, and only there, a margin makes a difference.)
+ */
+function ownFirst({ width, height, data }: LabelMask, all: Cells, rows: readonly number[]): LabelMask {
+  const number = new Map<number, number>(rows.map((row, i) => [all.ids[row] as number, i + 1]));
+  for (const id of all.ids) if (!number.has(id)) number.set(id, number.size + 1);
+  const renumbered = new Uint32Array(data.length);
+  let [last, to] = [0, 0];
+  for (let i = 0; i < data.length; i++) {
+    const id = data[i] as number;
+    if (id === 0) continue;
+    if (id !== last) [last, to] = [id, number.get(id) as number];
+    renumbered[i] = to;
+  }
+  return { width, height, data: renumbered };
+}
+
+/** The features of the first cells of a mask: the others are only neighbours. */
+async function measured(image: RasterImage, mask: LabelMask, count: number, options: ExtractOptions): Promise<FeatureTable> {
+  for await (const table of extractBlocks(image, mask, { ...options, blockSize: count })) return table;
+  throw new UamError('UAM_NATIVE', 'no features came of a block of cells');
+}
 
 /** The cells of a region as a label image, however they are to be had; undefined where there is nothing to look for. */
 async function cellsIn(
@@ -135,9 +139,9 @@ function keptCells({ task }: SlideWork, table: FeatureTable, all: Cells, rows: r
   const columns = new Map(table.columns.map(({ name, data }) => [name, data]));
   const data = task.features.map((name) => columns.get(name) as Float64Array);
   const features = new Float32Array(rows.length * data.length);
-  rows.forEach((row, i) => {
-    for (let f = 0; f < data.length; f++) features[i * data.length + f] = (data[f] as Float64Array)[row] as number;
-  });
+  for (let i = 0; i < rows.length; i++) {
+    for (let f = 0; f < data.length; f++) features[i * data.length + f] = (data[f] as Float64Array)[i] as number;
+  }
   const shifted = (value: number, axis: number) => value + (axis % 2 === 0 ? x : y);
   return {
     ids: Uint32Array.from(rows, (row) => all.ids[row] as number),
@@ -150,7 +154,7 @@ function keptCells({ task }: SlideWork, table: FeatureTable, all: Cells, rows: r
       shifted,
     ),
     touches: Uint8Array.from(rows, (row) => all.touchesBorder[row] as number),
-    status: Uint8Array.from(rows, (row) => table.status[row] as number),
+    status: Uint8Array.from(table.status),
     features,
   };
 }
@@ -202,13 +206,4 @@ async function store(work: SlideWork, block: number, facts: BlockFacts, cells: B
     await writeRecord(workFile(folder, 'outlines', block), {}, { points, ringOffsets, polygonOffsets });
     await writeRecord(workFile(folder, 'block', block), facts, { ...cells }); // the last one: with it the block is done
   });
-}
-
-/** Reads the cells of a block. */
-export const readBlock = (folder: string, block: number) => readRecord<BlockFacts, BlockCells>(workFile(folder, 'block', block));
-
-/** Reads the outlines of a block's cells. */
-export async function readOutlines(folder: string, block: number): Promise<Polygons> {
-  const { arrays } = await readRecord<unknown, BlockOutlines>(workFile(folder, 'outlines', block));
-  return { ...arrays, count: arrays.polygonOffsets.length - 1 };
 }

@@ -1,7 +1,7 @@
 // What the model says of a tile: of its pixels, and of the cells whose centroids lie in it.
 import type { Region } from '../image/tiff_read.js';
 import { FeatureRows } from '../train/feature_rows.js';
-import { type BlockCells, readBlock } from './cell_block.js';
+import type { BlockCells } from './block_files.js';
 import { readGrid } from './slide_source.js';
 import { type ItemReport, Stages, workFile } from './slide_task.js';
 import type { SlideWork } from './slide_work.js';
@@ -65,13 +65,14 @@ export async function modelTile(work: SlideWork, tile: number): Promise<ItemRepo
  * The cells of a tile, block by block. Places are told in the model's own pixel size, in which the pixels are taken as well: a slide may
  * differ from it by some per cent.
  */
-async function gatherCells({ task, plan }: SlideWork, region: Region, modelMpp: number | undefined): Promise<TileCells> {
+async function gatherCells(work: SlideWork, region: Region, modelMpp: number | undefined): Promise<TileCells> {
+  const { task, plan } = work;
   const mpp = modelMpp === undefined ? task.grid.mpp : ([modelMpp, modelMpp] as const);
   const blocks: TileFacts['blocks'] = [];
   const parts: { cells: BlockCells; rows: number[] }[] = [];
   if (task.origin.kind !== 'none') {
     for (const block of plan.blocks.meeting(region)) {
-      const { arrays } = await readBlock(task.work, block);
+      const arrays = await work.block(block);
       const rows = rowsInside(arrays, region);
       if (rows.length === 0) continue;
       blocks.push([block, rows.length]);

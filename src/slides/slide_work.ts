@@ -3,16 +3,21 @@
 import { UamError } from '../errors.js';
 import { type OpenedImage, openImage } from '../image/open_image.js';
 import { type OpenedMask, openMask } from '../image/open_mask.js';
+import { type BlockCells, readBlock } from './block_files.js';
 import { openRawLabels } from './raw_labels.js';
 import type { SlideModel } from './slide_model.js';
 import { readSettled, type Settled } from './slide_scan.js';
 import type { SlideTask } from './slide_task.js';
 import { TilePlan } from './tile_plan.js';
 
+/** Blocks whose cells are kept: a tile meets no more, unless blocks are small. */
+const KEPT_BLOCKS = 4;
+
 export class SlideWork {
   readonly plan: TilePlan;
   #slide: Promise<OpenedImage> | undefined;
   #mask: Promise<OpenedMask> | undefined;
+  readonly #blocks = new Map<number, BlockCells>();
   #settled: Promise<Settled> | undefined;
   #model: Promise<SlideModel> | undefined;
 
@@ -38,6 +43,16 @@ export class SlideWork {
 
   settled(): Promise<Settled> {
     return (this.#settled ??= readSettled(this.task));
+  }
+
+  /** The cells of a block; the last few stay, as neighbouring tiles ask for the same ones. */
+  async block(index: number): Promise<BlockCells> {
+    const known = this.#blocks.get(index);
+    this.#blocks.delete(index);
+    const cells = known ?? (await readBlock(this.task.work, index)).arrays;
+    this.#blocks.set(index, cells);
+    for (const oldest of this.#blocks.keys()) if (this.#blocks.size > KEPT_BLOCKS) this.#blocks.delete(oldest);
+    return cells;
   }
 
   async #openMask(): Promise<OpenedMask> {

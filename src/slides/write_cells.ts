@@ -6,7 +6,7 @@ import { openTableWriter } from '../radiomics/table_writer.js';
 import { callCells, callsTable } from '../report/calls.js';
 import { classColors } from '../report/class_colors.js';
 import { readCalls } from './blend.js';
-import { type BlockCells, readBlock, readOutlines } from './cell_block.js';
+import { type BlockCells, readBlock, readOutlines } from './block_files.js';
 import { type ItemReport, type OutputWishes, type SlideTask, Stages } from './slide_task.js';
 import type { SlideWork } from './slide_work.js';
 
