@@ -1,12 +1,13 @@
-import { setImmediate } from 'node:timers/promises';
 import type { Rgb } from '../cells/palette.js';
 import type { Polygons } from '../cells/polygons.js';
 import { UamError } from '../errors.js';
 import { writeWhole } from '../files/write_whole.js';
 import type { RasterImage } from '../image/image.js';
 import { classColors } from './class_colors.js';
-import { type Canvas, fillBox, LineLayer } from './line_drawing.js';
-import { drawText, textWidth } from './stroke_letters.js';
+import { legendOf } from './legend.js';
+import type { Canvas } from './line_drawing.js';
+import { Breather, bandOf, paintOutlines } from './outlines.js';
+import { checkRegion, paintRegions, type RegionOverlay, regionColors } from './region_tint.js';
 
 export interface OverlayOptions {
   /** The classes in the order of the legend; default: those that occur, by name. */
@@ -17,7 +18,10 @@ export interface OverlayOptions {
   scale?: number | undefined;
   /** Thickness of the outlines in pixels of the picture; default 2.8. */
   thickness?: number | undefined;
-  /** Whether a strip below names the classes and how many cells each has; default true. */
+  /** Regions to show under the cells: tinted, with a line around. Their colours are in `colors`, too, by name. */
+  region?: RegionOverlay | undefined;
+  /** Whether a strip below names the classes and how many cells each has, and the regions; default true. Where the image has a pixel size
+   * and regions are shown, it has a scale bar. */
   legend?: boolean | undefined;
   /** Ends the work; the promise then rejects with `UAM_ABORTED`. */
   signal?: AbortSignal | undefined;
@@ -25,11 +29,6 @@ export interface OverlayOptions {
 
 /** Cells without a class. */
 const unclassified: Rgb = [110, 110, 110];
-const paper: Rgb = [255, 255, 255];
-const text: Rgb = [30, 30, 30];
-
-/** Rows of the picture that are painted in one go. */
-const bandRows = 128;
 
 function defaultScale({ width, height }: RasterImage): number {
   const longer = Math.max(width, height, 1);
@@ -51,107 +50,8 @@ async function resized(image: RasterImage, width: number, height: number): Promi
     .toBuffer();
 }
 
-/** A ring of pixel edges as a smooth one: points a pixel apart, each then moved twice toward its neighbours. */
-function smooth(points: Float64Array, from: number, to: number): Float64Array {
-  const dense: number[] = [];
-  for (let at = from; at < to; at++) {
-    const next = at + 1 < to ? at + 1 : from;
-    const [ax, ay] = [points[2 * at] as number, points[2 * at + 1] as number];
-    const [bx, by] = [points[2 * next] as number, points[2 * next + 1] as number];
-    const steps = Math.min(4096, Math.max(1, Math.round(Math.hypot(bx - ax, by - ay))));
-    for (let k = 0; k < steps; k++) dense.push(ax + ((bx - ax) * k) / steps, ay + ((by - ay) * k) / steps);
-  }
-  let ring = Float64Array.from(dense);
-  const count = ring.length / 2;
-  for (let round = 0; round < 2; round++) {
-    ring = ring.map((value, i) => {
-      const axis = i % 2;
-      const at = (i - axis) / 2;
-      const [before, after] = [(at + count - 1) % count, (at + 1) % count];
-      return (value * 2 + (ring[2 * before + axis] as number) + (ring[2 * after + axis] as number)) / 4;
-    });
-  }
-  return ring;
-}
-
-/** Lets other work of the process go on where this one has had its share of the time. */
-class Breather {
-  #since = performance.now();
-
-  constructor(private readonly signal: AbortSignal | undefined) {}
-
-  async breathe(): Promise<void> {
-    if (this.signal?.aborted) throw new UamError('UAM_ABORTED', 'drawOverlay was ended by its signal', { cause: this.signal.reason });
-    if (performance.now() - this.#since < 15) return;
-    await setImmediate();
-    this.#since = performance.now();
-  }
-}
-
-async function drawOutlines(
-  layer: LineLayer,
-  outlines: Polygons,
-  scale: number,
-  thickness: number,
-  inkOf: (polygon: number) => number,
-  breather: Breather,
-): Promise<void> {
-  for (let i = 0; i < outlines.count; i++) {
-    await breather.breathe();
-    const ink = inkOf(i);
-    for (let r = outlines.polygonOffsets[i] as number; r < (outlines.polygonOffsets[i + 1] as number); r++) {
-      const ring = smooth(outlines.points, outlines.ringOffsets[r] as number, outlines.ringOffsets[r + 1] as number);
-      for (let at = 0; at < ring.length; at += 2) {
-        const next = (at + 2) % ring.length;
-        layer.line(
-          (ring[at] as number) * scale,
-          (ring[at + 1] as number) * scale,
-          (ring[next] as number) * scale,
-          (ring[next + 1] as number) * scale,
-          thickness,
-          ink,
-        );
-      }
-    }
-  }
-}
-
-interface Entry {
-  label: string;
-  color: Rgb;
-}
-
-/** The legend's lines of entries: as many side by side as the picture is wide. */
-function legendRows(entries: readonly Entry[], width: number, size: number): Entry[][] {
-  const rows: Entry[][] = [[]];
-  let used = size;
-  for (const entry of entries) {
-    const own = textWidth(entry.label, size) + 4 * size;
-    if (used + own > width && (rows.at(-1) as Entry[]).length > 0) {
-      rows.push([]);
-      used = size;
-    }
-    (rows.at(-1) as Entry[]).push(entry);
-    used += own;
-  }
-  return rows;
-}
-
-function drawLegend(canvas: Canvas, rows: readonly Entry[][], size: number): void {
-  const layer = new LineLayer(canvas.width, canvas.height);
-  rows.forEach((row, r) => {
-    const y = Math.round(size * (0.9 + 2 * r));
-    let x = size;
-    for (const { label, color } of row) {
-      fillBox(canvas, Math.round(x), y, Math.round(x + size), y + size, color);
-      x = drawText(layer, label, x + 1.6 * size, y, size, 0) + 1.4 * size;
-    }
-  });
-  layer.paint(canvas, [text]);
-}
-
 /**
- * The image with the outlines of cells in the colours of their classes, and a legend below.
+ * The image with the outlines of cells in the colours of their classes, regions under them where they are given, and a legend below.
  *
  * @param image 8-bit, grey or RGB
  * @param outlines of the cells, in pixels of the image
@@ -170,7 +70,7 @@ export async function drawOverlay(
   names: readonly (string | undefined)[],
   options: OverlayOptions = {},
 ): Promise<RasterImage> {
-  const { scale = defaultScale(image), thickness = 2.8, legend = true } = options;
+  const { scale = defaultScale(image), thickness = 2.8, legend = true, region } = options;
   if (!(image.data instanceof Uint8Array) || image.data.length !== image.width * image.height * image.channels) {
     throw new UamError('UAM_ARGUMENT', 'drawOverlay: the image must be 8-bit, height * width * channels values');
   }
@@ -181,6 +81,8 @@ export async function drawOverlay(
   if (!(thickness > 0 && thickness <= 100)) {
     throw new UamError('UAM_ARGUMENT', `drawOverlay: thickness must be from 0 to 100 pixels, received ${thickness}`);
   }
+  if (region) checkRegion('drawOverlay', region);
+  const areaColors = region ? regionColors(region.names, options.colors) : [];
   const width = Math.max(1, Math.round(image.width * scale));
   const height = Math.max(1, Math.round(image.height * scale));
   const occurring = [...new Set(names.filter((name) => name !== undefined))].sort();
@@ -190,34 +92,22 @@ export async function drawOverlay(
   const inkOf = new Map(classes.map((name, i) => [name, i]));
   const ink = (name: string | undefined) => (name === undefined ? classes.length : (inkOf.get(name) as number));
 
-  const size = Math.min(22, Math.max(8, Math.round(width / 60)));
   const counts = inks.map((_, i) => names.reduce((sum, name) => sum + (ink(name) === i ? 1 : 0), 0));
-  const entries = inks.map((color, i) => ({ color, label: `${classes[i] ?? 'no class'} (${counts[i]})` }));
-  const rows = legend ? legendRows(entries.slice(0, counts.at(-1) === 0 ? -1 : undefined), width, size) : [];
-  const strip = legend ? Math.round(size * (0.8 + 2 * rows.length)) : 0;
+  const entries = inks
+    .map((color, i) => ({ color, label: `${classes[i] ?? 'no class'} (${counts[i]})` }))
+    .slice(0, counts.at(-1) === 0 ? -1 : undefined);
+  const areas = region?.names.map((name, i) => ({ color: areaColors[i] as Rgb, label: `region: ${name}`, area: true })) ?? [];
+  const strip = legend ? legendOf([...entries, ...areas], width, region && image.mpp && image.mpp[0] / scale) : undefined;
 
-  const data = new Uint8Array(width * (height + strip) * 3).fill(paper[0]);
-  data.set(await resized(image, width, height));
-  const part = (from: number, rows: number): Canvas => ({
-    width,
-    height: rows,
-    channels: 3,
-    data: data.subarray(from * width * 3, (from + rows) * width * 3),
-  });
-  const breather = new Breather(options.signal);
-  for (const [extra, colorsOf, opacity] of [
-    [1.6, inks.map(() => paper), 0.75],
-    [0, inks, 1],
-  ] as const) {
-    const layer = new LineLayer(width, height); // first a light edge that lifts the outline off the tissue
-    await drawOutlines(layer, outlines, scale, thickness + extra, (i) => ink(names[i]), breather);
-    for (let y = 0; y < height; y += bandRows) {
-      await breather.breathe();
-      layer.paint(part(y, Math.min(bandRows, height - y)), colorsOf, opacity, y);
-    }
-  }
-  if (legend) drawLegend(part(height, strip), rows, size);
-  return { width, height: height + strip, channels: 3, data };
+  const rows = height + (strip?.height ?? 0);
+  const whole: Canvas = { width, height: rows, channels: 3, data: new Uint8Array(width * rows * 3).fill(255) };
+  whole.data.set(await resized(image, width, height));
+  const picture = bandOf(whole, 0, height);
+  const breather = new Breather('drawOverlay', options.signal);
+  if (region) await paintRegions(picture, region, areaColors, 2.2 * thickness, breather);
+  await paintOutlines(picture, outlines, { scale: [scale, scale], thickness, colors: inks, inkOf: (i) => ink(names[i]) }, breather);
+  strip?.draw(bandOf(whole, height, strip.height));
+  return whole;
 }
 
 /**
