@@ -2,7 +2,7 @@
 import type { Interval } from '../../src/report/evaluation_report.js';
 import { RegionScorer, type ScoredImage } from '../../src/train/region_scores.js';
 import { differenceOf, drawn, intervalOf, type Sampled, type SampledScores } from './resampling.js';
-import { between, difference, table } from './results_tables.js';
+import { between, difference, table, three } from './results_tables.js';
 
 export interface RegionRow {
   name: string;
@@ -94,8 +94,8 @@ export function regionsText({ region, images, patients, share, bothEmpty, rows, 
       rows.map(({ name, scores }) => [name, ...keys.map(([key]) => between(scores[`${key}:${region}`] as Interval))]),
     );
   const facts =
-    `${images} images of ${patients} patients; ${(100 * share).toFixed(1)} % of the pixels lie in the region, which is the precision of calling ` +
-    `all of them; ${bothEmpty} images neither have nor are called any by the first variant. Boundaries match within 4 \u00b5m.`;
+    `${images} images of ${patients} patients; ${(100 * share).toFixed(1)} % of the pixels lie in the region: calling all of them has the ` +
+    `precision ${three(share)} and the Dice ${three((2 * share) / (1 + share))}; ${bothEmpty} images neither have nor are called any by the first variant. Boundaries match within 4 \u00b5m.`;
   const parts = [
     `Regions, **masks ${note}**. ${facts}`,
     scores(`${region}, pixels pooled (masks derived)`, POOLED),

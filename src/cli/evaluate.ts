@@ -2,26 +2,28 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UamError } from '../errors.js';
-import type { EvaluationReport, Interval } from '../report/evaluation_report.js';
+import type { EvaluationReport, RegionEvaluation } from '../report/evaluation_report.js';
 import { writeEvaluation } from '../report/page.js';
 import type { CellDataset } from '../train/dataset.js';
 import { evaluate } from '../train/evaluate.js';
-import { learningCurves } from '../train/learning_curves.js';
-import { DEFAULT_RECIPE, type ExtractionRecipe } from '../train/recipe.js';
-import { testModel } from '../train/test_model.js';
+import { type ScoreRegionsOptions, scoreRegions } from '../train/region_scores.js';
+import type { BootstrapOptions } from '../train/resampled.js';
 import type { TestedPoints } from '../train/tested_points.js';
-import { UAM } from '../train/uam.js';
 import type { CliCommand, CommonFlags } from './command.js';
-import { addDatasetFlags, type DatasetFlags, datasetFile, manifestHelp, readCells } from './dataset_flags.js';
+import { addDatasetFlags, datasetFile, manifestHelp } from './dataset_flags.js';
 import { EXIT } from './exit_codes.js';
 import { collect, numberFlag, wordFlag } from './flag_values.js';
 import { kindAt, makeFolder, refuseOverwriting, refuseUnwritable } from './outputs.js';
-import { bar, clock } from './progress.js';
+import { reportText } from './scores_text.js';
 import type { Session } from './session.js';
-import { grouped, textTable } from './text_table.js';
+import { loadTested, type Tested, type TestedModel } from './tested_model.js';
+import type { TileFlags } from './tile_flags.js';
 
-export interface EvaluateFlags extends CommonFlags, DatasetFlags {
+export interface EvaluateFlags extends CommonFlags, TileFlags {
   model?: string;
+  regionNote?: string;
+  regionThreshold?: string;
+  regionTolerance?: string;
   out?: string[];
   split?: string;
   validation?: string;
@@ -32,17 +34,33 @@ export interface EvaluateFlags extends CommonFlags, DatasetFlags {
   json?: boolean;
 }
 
+/** What concerns regions alone, by the names of its flags. */
+const REGION_FLAGS = Object.freeze({
+  ...{
+    regionNote: 'region-note',
+    regionThreshold: 'region-threshold',
+    regionTolerance: 'region-tolerance',
+    regionUnknown: 'region-unknown',
+  },
+} as const);
+
 const SPLITS = Object.freeze(['test', 'validation', 'train', 'all'] as const);
 
 const help = `
 Examples:
   uam evaluate --model model.safetensors --manifest test.csv --mpp 0.5 --out report/
   uam evaluate --model model.safetensors --manifest all.csv --split test --out report.html --out scores.json
+  uam evaluate --model joint.safetensors --manifest test.csv --region-note "derived from points" --out report/
 ${manifestHelp}
+
+A model of cells and regions takes more columns: region, a mask of the image's size (0 outside, 1 or 255 inside), and region:NAME where there
+are several; maps, the feature maps of another encoder. Every column but image may be absent, and every field empty. In place of the
+manifest it also takes a folder: PanNuke, CoNIC, Lizard, or images, masks and regions as files.
 
 Scores are counted at the points of experts, or over the nuclei whose class is known. A point on no nucleus counts as an error.
 Intervals come from drawing patients, not cells: 95 % of the draws lie inside. The model's file remembers, as hashes, the patients and
-images that it has learned from; the run fails where one of them is tested, whatever the file is called.`;
+images that it has learned from; the run fails where one of them is tested, whatever the file is called. Regions are scored over the
+pixels of all images together and image by image: precision, recall, Dice, IoU, boundary F1.`;
 
 export const evaluateCommand: CliCommand<EvaluateFlags> = {
   flags(command: Command): void {
@@ -62,6 +80,13 @@ export const evaluateCommand: CliCommand<EvaluateFlags> = {
         'a manifest (with --table: a table) of patients who are not tested: the temperature of the probabilities is fitted on them ' +
           "(default: the model's own temperature)",
       )
+      .option('--region-note <text>', 'what has to be known of the region masks, such as "derived from points": stands beside their scores')
+      .option('--region-threshold <p>', 'call a pixel inside from this probability on (default: 0.5)')
+      .option(
+        '--region-tolerance <um>',
+        'how far from each other boundaries of regions may lie and still match, in micrometres (default: 4)',
+      )
+      .option('--region-unknown <value>', 'the value of region masks where it is not known what a pixel is (default: there is none)')
       .option('--resamples <n>', 'how often patients are drawn for the intervals (default: 1000)')
       .option('--seed <n>', 'of these draws, from 1 (default: 1)')
       .option('--title <text>', 'the heading of the page')
@@ -77,22 +102,28 @@ export const evaluateCommand: CliCommand<EvaluateFlags> = {
     const resamples = numberFlag('resamples', flags.resamples, 'whole') ?? 1000;
     const seed = numberFlag('seed', flags.seed, 'whole') ?? 1;
     const threads = numberFlag('threads', flags.threads, 'whole');
+    const counting = {
+      threshold: thresholdFlag(flags.regionThreshold),
+      tolerance: numberFlag('region-tolerance', flags.regionTolerance, 'above 0'),
+    };
     const files = await reportFiles(flags.out ?? [], [flags.model, data, flags.validation]);
     if (threads !== undefined) (await engine()).setThreads(threads);
 
-    const model = await UAM.load(flags.model);
-    const reading = { classes: model.classes, extraction: recipeOf(model) };
-    const dataset = chosen(await readCells(data, flags, { ...reading, what: 'tested cells' }, session), split, data);
+    const model = await loadTested(flags.model, flags, counting, session);
+    if (model.regions.length === 0) refuseRegionFlags(flags);
+    if (!model.tellsCells && flags.validation) {
+      throw new UamError('UAM_ARGUMENT', `--validation: ${flags.model} tells no cells, so it has no temperature to be fitted`);
+    }
+    const dataset = chosen(await model.read(data, 'tested cells'), split, data);
     if ((await model.seenIn(dataset, session.signal)) === undefined) {
       session.log.warn(`${flags.model} does not say whom it was trained on: see to it that no tested patient was among them`);
     }
-    const tested = await tell(session, 'tested cells', (onProgress) => testModel(model, dataset, { signal: session.signal, onProgress }));
-    const validation = flags.validation && (await calibrationPoints(flags.validation, flags, model, session));
-    const report = await evaluate(tested, {
-      ...(validation ? { validation } : { temperature: model.temperature }),
-      ...{ resamples, seed, signal: session.signal, learning: learningCurves(model.history) },
-      title: flags.title ?? 'Evaluation',
-      notes: notesOf(model, dataset, split),
+    const tested = await model.test(dataset, { what: 'tested cells' });
+    const validation = flags.validation ? await calibrationPoints(flags.validation, model, session) : undefined;
+    const drawing = { resamples, seed, signal: session.signal };
+    const report = await reportOf(tested, {
+      ...{ model, dataset, split, validation, drawing, title: flags.title ?? 'Evaluation' },
+      regionOptions: { ...drawing, ...counting, regions: model.regions, note: flags.regionNote },
     });
     for (const file of files) {
       session.unfinished.add(file);
@@ -100,13 +131,10 @@ export const evaluateCommand: CliCommand<EvaluateFlags> = {
     }
     if (files.length > 0) session.log.info(`written: ${files.join(', ')}`);
     if (flags.json) await session.print(`${JSON.stringify(report)}\n`);
-    else if (!flags.quiet) await session.print(scoresText(report));
+    else if (!flags.quiet) await session.print(reportText(report));
     return EXIT.ok;
   },
 };
-
-/** Images are measured as in training; where that is not known, at their own pixel sizes. */
-const recipeOf = ({ extraction }: UAM): ExtractionRecipe => extraction ?? { ...DEFAULT_RECIPE, mpp: 'own' };
 
 /** The files of the report; folders are made. */
 async function reportFiles(out: readonly string[], reads: readonly (string | undefined)[]): Promise<string[]> {
@@ -138,12 +166,11 @@ function chosen(dataset: CellDataset, split: EvaluateFlags['split'], path: strin
 }
 
 /** The temperature's patients: the model may have been chosen by them, but not have learned from them. */
-async function calibrationPoints(path: string, flags: DatasetFlags, model: UAM, session: Session): Promise<TestedPoints> {
-  const reading = { classes: model.classes, extraction: recipeOf(model) };
-  const all = await readCells(path, flags, { ...reading, what: 'validation cells' }, session);
+async function calibrationPoints(path: string, model: TestedModel, { signal }: Session): Promise<TestedPoints | undefined> {
+  const all = await model.read(path, 'validation cells');
   const marked = all.select((sample) => sample.split === 'validation');
   const dataset = marked.samples.length > 0 ? marked : all;
-  const seen = (await model.seenIn(dataset, session.signal)) ?? [];
+  const seen = (await model.seenIn(dataset, signal)) ?? [];
   const trained = seen.filter(({ as }) => as === 'training').map(({ name }) => name);
   if (trained.length > 0) {
     const names = trained.slice(0, 5).join(', ');
@@ -152,66 +179,53 @@ async function calibrationPoints(path: string, flags: DatasetFlags, model: UAM, 
       `${path}: the model was trained on ${names}: no temperature can be fitted on what it has learned by heart`,
     );
   }
-  return tell(session, 'validation cells', (onProgress) =>
-    testModel(model, dataset, { seenAllowed: true, signal: session.signal, onProgress }),
-  );
+  return (await model.test(dataset, { what: 'validation cells', seenAllowed: true })).points;
 }
 
-async function tell<T>(
-  { progress }: Session,
-  what: string,
-  work: (onProgress: (state: { done: number; total: number }) => void) => Promise<T>,
-): Promise<T> {
-  const result = await work(({ done, total }) =>
-    progress.update((seconds, width) =>
-      [bar(done / Math.max(1, total)), `classes of the ${what}: ${grouped(done)}/${grouped(total)}`, clock(seconds)]
-        .join('  ')
-        .slice(0, Math.max(0, width)),
-    ),
-  );
-  progress.clear();
-  return result;
+/** A probability that calls a pixel. */
+function thresholdFlag(text: string | undefined): number | undefined {
+  const threshold = numberFlag('region-threshold', text, 'above 0');
+  if (threshold === undefined || threshold <= 1) return threshold;
+  throw new UamError('UAM_ARGUMENT', `--region-threshold must be a probability, above 0 to 1, received '${text}'`);
 }
 
-function notesOf(model: UAM, dataset: CellDataset, split: string | undefined): string[] {
-  const { backbone, tokens } = model.config ?? {};
-  return [
-    `model: ${backbone?.architecture}, width ${backbone?.width}, ${backbone?.depth} layers, ${tokens?.kind} tokens, ${model.features.length} features`,
+interface Parts {
+  model: TestedModel;
+  dataset: CellDataset;
+  split: string | undefined;
+  validation: TestedPoints | undefined;
+  drawing: BootstrapOptions;
+  title: string;
+  regionOptions: ScoreRegionsOptions;
+}
+
+/** Cells where any has a label, regions where any image has a mask. */
+async function reportOf(
+  { points, regions }: Tested,
+  { model, dataset, split, validation, drawing, title, regionOptions }: Parts,
+): Promise<EvaluationReport | RegionEvaluation> {
+  const { learning, temperature } = model;
+  const notes = [
+    ...model.notes,
     `${dataset.cells} cells of ${dataset.samples.length} images or groups, ${dataset.patients.length} patients${split ? `, split ${split}` : ''}`,
     'none of these patients and images was used to train the model, or to choose its epoch',
   ];
+  const scored = regions.length > 0 ? await scoreRegions(regions, regionOptions) : undefined;
+  if (points)
+    return evaluate(points, { ...(validation ? { validation } : { temperature }), ...drawing, learning, title, notes, regions: scored });
+  if (scored) return { title, regions: scored, learning, notes };
+  throw new UamError(
+    'UAM_DATA',
+    'no tested nucleus has a class, and no tested image a region mask: there is nothing to measure the model by',
+  );
 }
 
-const three = (value: number): string => (Number.isFinite(value) ? value.toFixed(3) : '-');
-const range = (interval: Interval | undefined): string =>
-  interval && Number.isFinite(interval.low) ? `${three(interval.low)} to ${three(interval.high)}` : '-';
-
-/** The scores as text: what counts most, then a line per class. */
-export function scoresText({ scores, intervals, level, patients, temperature, uncalibrated }: EvaluationReport): string {
-  const named: readonly (readonly [key: string, text: string])[] = [
-    ['accuracy', 'accuracy'],
-    ['balancedAccuracy', 'balanced accuracy'],
-    ['macroF1', 'macro-F1'],
-    ['macroAuroc', 'macro AUROC'],
-    ['macroAuprc', 'macro AUPRC'],
-    ['brier', 'Brier score'],
-    ['ece', 'calibration error'],
-  ];
-  const head = `${grouped(scores.count)} labelled points of ${patients} patients; ${scores.missed} on no nucleus, counted as errors\n\n`;
-  const overall = textTable([
-    ['', 'value', `${Math.round(level * 1000) / 10} % interval`],
-    ...named.map(([key, text]) => [text, three(scores[key as 'accuracy']), range(intervals[key])]),
-  ]);
-  const warm =
-    temperature === undefined || !uncalibrated
-      ? ''
-      : `temperature ${three(temperature)}; calibration error without it ${three(uncalibrated.scores.ece)}\n`;
-  const classes = textTable([
-    ['class', 'points', 'called', 'precision', 'recall', 'F1', 'AUROC'],
-    ...scores.perClass.map(({ name, support, predicted, precision, recall, f1, auroc }) => [
-      ...[name, String(support), String(predicted)],
-      ...[precision, recall, f1, auroc].map(three),
-    ]),
-  ]);
-  return `${head}${overall}${warm}\n${classes}`;
+/** @throws UamError `UAM_ARGUMENT` for flags that say nothing of a model of cells alone */
+function refuseRegionFlags(flags: EvaluateFlags): void {
+  const given = Object.keys(REGION_FLAGS).find((key) => flags[key as keyof typeof REGION_FLAGS] !== undefined);
+  if (given === undefined) return;
+  throw new UamError(
+    'UAM_ARGUMENT',
+    `--${REGION_FLAGS[given as keyof typeof REGION_FLAGS]}: ${flags.model} is a model of cells alone, which tells no regions`,
+  );
 }

@@ -74,9 +74,9 @@ function configOf(value: unknown, path: string): ClassifierConfig {
 function factsOf(metadata: ReadonlyMap<string, string>, path: string): ModelFile {
   const format = metadata.get(`${PREFIX}format`);
   if (format !== FORMAT) {
-    const what =
-      format === undefined ? 'not a model of this package' : `a model in format ${format.slice(0, 20)}, and this version reads ${FORMAT}`;
-    throw new UamError('UAM_FORMAT', `${path}: ${what}`);
+    const joint = format?.startsWith('joint') ? 'a joint model, of cells and regions (uam analyse, JointUAM)' : undefined;
+    const other = format === undefined ? 'not a model of this package' : `a model in format ${format.slice(0, 20)}`;
+    throw new UamError('UAM_FORMAT', `${path}: ${joint ?? other}; models of cells alone are read here, in format ${FORMAT}`);
   }
   const config = configOf(parsed(metadata, 'config', path), path);
   const scaling = checkScaling(parsed(metadata, 'scaling', path), path);

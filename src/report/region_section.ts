@@ -2,7 +2,7 @@
 import { PALETTE, type Rgb } from '../cells/palette.js';
 import { intervalHead, range, table, three } from './html_table.js';
 import type { RegionCounts, RegionKindScores, RegionReport, SegmentationScores } from './region_report.js';
-import { chart, escaped, place, rgb } from './svg_chart.js';
+import { chart, escaped, place, polyline, rgb } from './svg_chart.js';
 
 /** The scores in the order of tables. */
 export const REGION_SCORES: readonly (readonly [key: keyof SegmentationScores, text: string])[] = Object.freeze([
@@ -38,8 +38,11 @@ function kindTable({ intervals, level }: RegionReport, { name, pooled, perImage:
   return table(`${name}. Intervals: percentile bootstrap over patients.`, head, rows);
 }
 
+const ALL_CALLED = 'stroke="#999" stroke-dasharray="4 4"';
+const SHARES: readonly number[] = Object.freeze(Array.from({ length: 41 }, (_, i) => i / 40));
+
 /**
- * The Dice of each image against how much of it is region, as SVG: where it is little, little is needed to miss it.
+ * The Dice of each image against how much of it is region, as SVG, beside the line of who calls every pixel: 2 share / (1 + share).
  *
  * @param kind which of `report.kinds`
  */
@@ -55,12 +58,19 @@ export function dicePlot({ images, kinds }: RegionReport, kind: number, color: R
       description: `${dots.length} images; mean ${three(means?.dice ?? Number.NaN)}`,
       x: { label: 'part of the image that lies in the region', low: 0, high: 1 },
       y: { label: 'Dice', low: 0, high: 1 },
+      legend: [[ALL_CALLED, 'calling every pixel']],
     },
-    ({ x, y }) =>
+    (frame) =>
+      polyline(
+        frame,
+        SHARES,
+        SHARES.map((share) => (2 * share) / (1 + share)),
+        ALL_CALLED,
+      ) +
       dots
         .map(
           ({ image, share, dice }) =>
-            `<circle cx="${place(x(share))}" cy="${place(y(dice))}" r="3.5" fill="${rgb(color)}" fill-opacity="0.6" stroke="#fff" stroke-width="0.5">` +
+            `<circle cx="${place(frame.x(share))}" cy="${place(frame.y(dice))}" r="3.5" fill="${rgb(color)}" fill-opacity="0.6" stroke="#fff" stroke-width="0.5">` +
             `<title>${escaped(`${image}: Dice ${three(dice)}`)}</title></circle>`,
         )
         .join(''),

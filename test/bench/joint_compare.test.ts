@@ -1,11 +1,13 @@
 // The comparison of ways to join image and cells: what is trained, what a report says of a store that is not complete.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { foldsOf, pointsOf } from '../../bench/compare/folds.js';
 import { type Budget, type Job, openJobs } from '../../bench/compare/jobs.js';
 import { jointSettingFrom } from '../../bench/compare/joint_command.js';
 import { type JointResult, jointJob, jointSettingOf, withoutFeatures } from '../../bench/compare/joint_job.js';
 import { summariseRegions } from '../../bench/compare/joint_regions.js';
-import { comparable, jointBlocks, missingText } from '../../bench/compare/joint_report.js';
+import { comparable, jointBlocks, keepJointPlan, missingText } from '../../bench/compare/joint_report.js';
 import { ALONE, IMAGE_ALONE, JOINT_SETTING, JOINT_STUDY, type JointVariant, VARIANTS } from '../../bench/compare/joint_study.js';
 import { runJobs } from '../../bench/compare/run_jobs.js';
 import { encodeNumbers } from '../../bench/compare/store.js';
@@ -138,8 +140,20 @@ t.test('what a job is called by, and which are open', async (t) => {
   t.throws(() => jointSettingFrom({ size: 'XL' } as never), /--size must be one of small, S, B/);
 });
 
+t.test('what was asked for is kept; a run of a part takes nothing back', async (t) => {
+  const store = t.testdir({ results: { [JOINT_STUDY.name]: {} } });
+  const keep = async (budget: Partial<Budget>, setting = JOINT_SETTING) => {
+    await keepJointPlan({ data: '', store }, { budget: { ...BUDGET, ...budget }, setting });
+    return JSON.parse(readFileSync(join(store, 'results', JOINT_STUDY.name, 'plan.json'), 'utf8')).budget;
+  };
+  t.match(await keep({}), { tested: 3, seeds: 2 });
+  t.match(await keep({ tested: 1, seeds: 1 }), { tested: 3, seeds: 2 });
+  t.match(await keep({ seeds: 3 }), { tested: 3, seeds: 3 });
+  t.match(await keep({ seeds: 1 }, { ...JOINT_SETTING, epochs: 1 }), { tested: 3, seeds: 1 }, 'other settings begin anew');
+});
+
 t.test('a variant learns a fold; hidden features change nothing', async (t) => {
-  const setting = { ...JOINT_SETTING, epochs: 1, crop: 32 };
+  const setting = { ...JOINT_SETTING, size: 'small' as const, epochs: 1, crop: 32 };
   const [training, validation, test] = [SET.select((_) => true), SET, SET].map((set, i) => {
     const own = [['patient 0', 'patient 1'], ['patient 2'], ['patient 3']][i] as string[];
     return set.select(({ patient }) => own.includes(patient));
