@@ -11,7 +11,7 @@ const THREAD = 100 * MB;
 const MODEL_COPIES = 2.5;
 /** Bytes per pixel of a block in which cells are looked for and measured, and of a tile that a model reads. */
 const BLOCK_PIXEL = 80;
-const TILE_PIXEL = 560;
+const TILE_PIXEL = 720;
 
 export interface MemoryNeeds {
   modelBytes: number;
