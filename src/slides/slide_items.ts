@@ -9,6 +9,7 @@ import type { SlideWork } from './slide_work.js';
 import { splitPolygons } from './split_polygons.js';
 import { unpackSlide } from './unpack_slide.js';
 import { writeCells } from './write_cells.js';
+import { drawOverlay } from './write_overlay.js';
 import { writeRegions } from './write_regions.js';
 
 /** Does an item: the same files come out, whoever does it and whenever. */
@@ -37,5 +38,7 @@ export function doItem(work: SlideWork, { kind, index }: SlideItem): Promise<Ite
       return writeCells(work);
     case 'regions':
       return writeRegions(work);
+    case 'overlay':
+      return drawOverlay(work);
   }
 }

@@ -70,7 +70,9 @@ export class SlideRun {
     await this.#phase('scan', loose(scanParts(task).map((_, index) => ({ kind: 'scan', index }))), before);
     await this.#phase('scan', loose([one('settle'), ...(origin.kind === 'polygons' ? [one('split')] : [])]), before);
     await this.#analyse(before);
-    await this.#phase('write', loose([...(cells ? [one('cells')] : []), ...(regions ? [one('regions')] : [])]), new Set());
+    const files = [...(cells ? [one('cells')] : []), ...(regions ? [one('regions')] : [])];
+    const picture = task.output.overlay ? [{ item: one('overlay'), needs: files.map(keyOf) }] : [];
+    await this.#phase('write', [...loose(files), ...picture], new Set());
     return {
       ...{ tiles: this.#plan.tiles.count, skippedTiles: await this.#skippedTiles(), blocks: cells ? this.#plan.blocks.count : 0 },
       cells: this.#facts.get(keyOf(one('cells'))) as CellTotals | undefined,

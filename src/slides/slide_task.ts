@@ -60,7 +60,7 @@ export interface SlideTask {
 
 /** One piece of work: a function of the task and of the files of other items, which writes files of its own. */
 export interface SlideItem {
-  kind: 'unpack' | 'labels' | 'scan' | 'settle' | 'split' | 'block' | 'tile' | 'patch' | 'calls' | 'cells' | 'regions';
+  kind: 'unpack' | 'labels' | 'scan' | 'settle' | 'split' | 'block' | 'tile' | 'patch' | 'calls' | 'cells' | 'regions' | 'overlay';
   index: number;
 }
 

@@ -186,7 +186,8 @@ t.test('regions: what the model says of each pixel, without a seam', async (t) =
   const folder = folderOf(t);
   const image = writeSlide(join(folder, 'slide.tif'), demo.image);
   const out = join(folder, 'out');
-  const { record } = await run({ image }, { out });
+  const { record } = await run({ image }, { out, overlay: true });
+  t.same((await readImage(join(out, 'overlay.png'))).width, 700);
   const { data, width, height, mpp } = await readImage(join(out, 'regions.tif'));
   t.same([width, height, mpp], [700, 520, [0.5, 0.5]]);
   const { data: rgb } = demo.image;
