@@ -6,6 +6,7 @@ import { cellContours, findCells, readGeoJson, writeGeoJson } from '../../src/ce
 import type { RasterImage } from '../../src/image/image.js';
 import { readImage } from '../../src/image/read_image.js';
 import { resampleImage } from '../../src/image/resample.js';
+import { writeMask } from '../../src/image/write_mask.js';
 import { extract } from '../../src/radiomics/extract.js';
 import { analyseSlide, type SlideOptions, type SlideParts } from '../../src/slides/analyse_slide.js';
 import type { SlideInput } from '../../src/slides/prepare_slide.js';
@@ -202,4 +203,37 @@ t.test('regions: what the model says of each pixel, without a seam', async (t) =
   t.match(outlines[0]?.properties, { objectType: 'annotation', classification: { name: 'blue' } });
   const outlined = outlines.reduce((sum, { properties }) => sum + properties.measurements['Region area um^2'], 0);
   t.ok(Math.abs(outlined / 1e6 - area) < 1e-3 * area, `${outlined} of ${area * 1e6}`);
+});
+
+t.test('PNG slides and PNG masks are unpacked, and come to the same', async (t) => {
+  const folder = folderOf(t);
+  const { width, height, data } = demo.image;
+  const { default: sharp } = await import('sharp');
+  const png = join(folder, 'slide.png');
+  await sharp(data as Uint8Array, { raw: { width, height, channels: 3 } })
+    .png()
+    .toFile(png);
+  const mask = join(folder, 'mask.png');
+  await writeMask(mask, demo.mask);
+  await run({ image: png, mask, mpp: 0.5 }, { out: join(folder, 'png') });
+  const tiff = { image: writeSlide(join(folder, 'slide.tif'), demo.image), mask: writeLabels(join(folder, 'mask.tif'), demo.mask) };
+  await run(tiff, { out: join(folder, 'tiff') });
+  for (const name of ['cells.geojson', 'cells.csv', 'regions.geojson']) {
+    t.equal(readFileSync(join(folder, 'png', name), 'utf8'), readFileSync(join(folder, 'tiff', name), 'utf8'), name);
+  }
+  const grey = join(folder, 'grey.png');
+  await sharp(new Uint8Array(width * height), { raw: { width, height, channels: 1 } })
+    .toColourspace('b-w')
+    .png()
+    .toFile(grey);
+  await rejectsWith(t, run({ image: grey, mpp: 0.5 }, { out: join(folder, 'grey') }), 'UAM_DATA', /no 8-bit RGB image/);
+  const damaged = join(folder, 'damaged.png');
+  writeFileSync(damaged, readFileSync(png).subarray(0, 40_000));
+  await rejectsWith(t, run({ image: damaged, mpp: 0.5 }, { out: join(folder, 'damaged') }), 'UAM_FORMAT', /cannot be unpacked/);
+  await rejectsWith(
+    t,
+    run({ image: tiff.image, mask: mask, mpp: 0.5 }, { out: join(folder, 'x'), maxMemory: 3e6 }),
+    'UAM_ARGUMENT',
+    /read whole/,
+  );
 });
