@@ -1,4 +1,5 @@
 import { UamError } from '../errors.js';
+import type { ImageWarning } from '../image/image.js';
 import { JsonCutter, type JsonItem, jsonItems } from './json_items.js';
 import { type CellPolygons, isPosition, Oddities } from './polygon_file.js';
 import { PolygonBuilder, type Polygons } from './polygons.js';
@@ -42,10 +43,13 @@ interface Found {
   objectType: string | undefined;
 }
 
+const isCellType = (type: string | undefined) => type === 'cell' || type === 'detection';
+const isRegionType = (type: string | undefined) => type === 'annotation' || type === 'tile';
+
 /** Gathers the polygons of features one by one. */
 class FeatureReader {
-  private readonly builder = new PolygonBuilder();
-  private readonly found: Found[] = [];
+  private builder = new PolygonBuilder();
+  private found: Found[] = [];
   private readonly odd = new Oddities();
 
   constructor(
@@ -124,6 +128,23 @@ class FeatureReader {
     return ring.slice();
   }
 
+  /** How many polygons wait. */
+  get waiting(): number {
+    return this.found.length;
+  }
+
+  /** What was gathered since the last time, regions included; the oddities stay. */
+  take(): { polygons: Polygons; objectTypes: (string | undefined)[] } {
+    const taken = { polygons: this.builder.finish(), objectTypes: this.found.map(({ objectType }) => objectType) };
+    this.builder = new PolygonBuilder();
+    this.found = [];
+    return taken;
+  }
+
+  warnings(): ImageWarning[] {
+    return this.odd.warnings(this.path);
+  }
+
   finish(): CellPolygons {
     const all = this.builder.finish();
     const kept = this.kept();
@@ -143,12 +164,11 @@ class FeatureReader {
 
   // A QuPath project holds the regions in which cells were looked for beside the cells.
   private kept(): number[] {
-    const isCell = ({ objectType }: Found) => objectType === 'cell' || objectType === 'detection';
     const all = this.found.map((_, i) => i);
-    if (!this.found.some(isCell)) return all;
+    if (!this.found.some(({ objectType }) => isCellType(objectType))) return all;
     return all.filter((i) => {
       const { objectType } = this.found[i] as Found;
-      if (objectType !== 'annotation' && objectType !== 'tile') return true;
+      if (!isRegionType(objectType)) return true;
       this.odd.note('not_a_cell', `object ${i + 1}`, `the file holds cells: its ${objectType}s are taken for regions and were passed over`);
       return false;
     });
@@ -210,6 +230,54 @@ export async function readGeoJson(path: string, options: GeoJsonOptions = {}): P
   }
   if (cutter.outermost === 'object') finishObject(path, reader, members, hasFeatures || cutter.opened.has('features'));
   return reader.finish();
+}
+
+/** Cells of a file, part by part. */
+export interface GeoJsonPart {
+  polygons: Polygons;
+  /** Their numbers in the whole file: 1, 2, ..., as `readGeoJson` gives them. */
+  ids: Uint32Array;
+}
+
+/**
+ * As `readGeoJson`, for files of any number of cells: they come part by part, and memory has room for one part. The file is read twice,
+ * as only its end tells whether its annotations are cells or regions.
+ *
+ * @param most polygons of a part
+ * @param warn is given the warnings at the end
+ * @throws UamError as `readGeoJson`
+ */
+export async function* readGeoJsonParts(
+  path: string,
+  options: GeoJsonOptions = {},
+  most = 4096,
+  warn: (warnings: ImageWarning[]) => void = () => {},
+): AsyncGenerator<GeoJsonPart> {
+  let cells = 0;
+  for await (const { objectTypes } of partsOfFile(path, options, most, () => {})) cells += objectTypes.filter(isCellType).length;
+  let last = 0;
+  for await (const { polygons, objectTypes } of partsOfFile(path, options, most, warn)) {
+    const kept = objectTypes.flatMap((type, i) => (cells > 0 && isRegionType(type) ? [] : [i]));
+    const ids = Uint32Array.from(kept, (_, i) => last + i + 1);
+    last += kept.length;
+    yield { polygons: kept.length === polygons.count ? polygons : selected(polygons, kept), ids };
+  }
+}
+
+async function* partsOfFile(path: string, options: GeoJsonOptions, most: number, warn: (warnings: ImageWarning[]) => void) {
+  const reader = new FeatureReader(path, options);
+  const cutter = new JsonCutter(path, ['features']);
+  const members: Members = {};
+  let hasFeatures = false;
+  for await (const item of jsonItems(path, cutter)) {
+    if (item.container === 'features') hasFeatures = true;
+    if (isFeature(item, cutter)) reader.add(item.value, item.index + 1);
+    else members[item.key as string] = item.value;
+    if (reader.waiting >= most) yield reader.take();
+  }
+  if (cutter.outermost === 'object') finishObject(path, reader, members, hasFeatures || cutter.opened.has('features'));
+  yield reader.take();
+  warn(reader.warnings());
 }
 
 const isFeature = (item: JsonItem, cutter: JsonCutter) => item.container === 'features' || cutter.outermost === 'list';

@@ -74,9 +74,17 @@ async function readChecked(source: RegionSource, region: Region, { signal }: Asy
 }
 
 /** What must be the same in all parts: the stains and the threshold, from a sample of the slide. */
-async function settle(source: RegionSource, options: SegmentTilesOptions, sigma: number, call: AsyncOptions): Promise<SegmentTilesOptions> {
+async function settle(source: RegionSource, options: SegmentTilesOptions, call: AsyncOptions): Promise<SegmentTilesOptions> {
   if (options.threshold !== undefined && options.stains !== 'macenko') return options;
-  const sample = await sampleOf(source, call);
+  return settleSegmentation(await sampleOf(source, call), options, call);
+}
+
+/**
+ * Options with which all parts of a slide are segmented alike: stains and threshold as a sample of its tissue has them. Where the sample
+ * shows no tissue, or no nuclei, there is no threshold.
+ */
+export async function settleSegmentation<T extends SegmentOptions>(sample: RasterImage, options: T, call: AsyncOptions = {}): Promise<T> {
+  const { sigma } = inPixels(sample, options, []);
   const stains = options.stains === 'macenko' ? estimateStains(sample) : options.stains;
   if (options.threshold !== undefined) return { ...options, stains };
   const { haematoxylin, eosin } = await stainPlanesAsync(sample, { stains, planes: ['haematoxylin', 'eosin'] }, call);
@@ -135,8 +143,8 @@ export async function* segmentTiles(
     throw new UamError('UAM_ARGUMENT', `segmentTiles: tile must be a whole number from 16 to 16384, received ${String(tile)}`);
   }
   const warnings: ImageWarning[] = [];
-  const { mpp, sigma } = inPixels(source, options, warnings);
-  const settled = { ...(await settle(source, options, sigma, call)), mpp };
+  const { mpp } = inPixels(source, options, warnings);
+  const settled = { ...(await settle(source, { ...options, mpp }, call)), mpp };
   const around = Math.ceil(margin / mpp);
   const [columns, rows] = [Math.ceil(width / tile), Math.ceil(height / tile)];
   let first = 0;

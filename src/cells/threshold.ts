@@ -73,6 +73,12 @@ export function foreground(density: Float32Array, around: Float32Array, tissue: 
 
 /** 1 where the densities of the stains say that there is tissue; nothing where that is less than a thousandth of the image. */
 export function findTissue(haematoxylin: Float32Array, eosin: Float32Array): Uint8Array | undefined {
+  const { tissue, count } = stainedPixels(haematoxylin, eosin);
+  return count === 0 || count < tissue.length / 1000 ? undefined : tissue;
+}
+
+/** 1 where the densities of the stains say that there is tissue, and how often. */
+export function stainedPixels(haematoxylin: Float32Array, eosin: Float32Array): { tissue: Uint8Array; count: number } {
   const tissue = new Uint8Array(haematoxylin.length);
   let count = 0;
   for (let i = 0; i < tissue.length; i++) {
@@ -81,5 +87,5 @@ export function findTissue(haematoxylin: Float32Array, eosin: Float32Array): Uin
       count++;
     }
   }
-  return count === 0 || count < tissue.length / 1000 ? undefined : tissue;
+  return { tissue, count };
 }

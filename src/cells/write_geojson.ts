@@ -48,7 +48,10 @@ function geometryOf(polygons: Polygons, i: number): object | undefined {
   return parts.length === 1 ? { type: 'Polygon', coordinates: parts[0] } : { type: 'MultiPolygon', coordinates: parts };
 }
 
-function check(polygons: Polygons, { ids, classes, measurements = {} }: WriteGeoJsonOptions): void {
+function check(
+  polygons: Polygons,
+  { ids, classes, measurements = {} }: Pick<WriteGeoJsonOptions, 'ids' | 'classes' | 'measurements'>,
+): void {
   for (const [name, list] of Object.entries({ ids, classes, ...measurements })) {
     if (list !== undefined && list.length !== polygons.count) {
       throw new UamError('UAM_SHAPE', `writeGeoJson: ${name} must have one entry per polygon, ${polygons.count}, received ${list.length}`);
@@ -56,33 +59,95 @@ function check(polygons: Polygons, { ids, classes, measurements = {} }: WriteGeo
   }
 }
 
-/** The text of a FeatureCollection, a feature at a time. */
-function* text(polygons: Polygons, options: WriteGeoJsonOptions, counts: { written: number }): Generator<string> {
-  const { objectType = 'detection', ids, classes, colors = {}, measurements = {} } = options;
-  const names = [...new Set(classes?.filter((name) => name !== undefined))].sort();
-  const colorOf = new Map(names.map((name, i) => [name, Object.hasOwn(colors, name) ? colors[name] : PALETTE[i % PALETTE.length]]));
+/** Features as they are written one after the other: what does not change from polygon to polygon. */
+interface FeatureForm {
+  objectType: string;
+  colorOf: (name: string) => Rgb | undefined;
+}
+
+type FeatureLists = Pick<WriteGeoJsonOptions, 'ids' | 'classes' | 'measurements'>;
+
+/** The text of features, a feature at a time; nothing for a polygon without an area. */
+function* features(polygons: Polygons, { ids, classes, measurements = {} }: FeatureLists, form: FeatureForm): Generator<string> {
   const values = Object.entries(measurements);
-  yield '{"type":"FeatureCollection","features":[';
   for (let i = 0; i < polygons.count; i++) {
     const geometry = geometryOf(polygons, i);
     if (!geometry) continue;
     const name = classes?.[i];
     const id = ids?.[i];
     const measured = values.filter(([, list]) => Number.isFinite(list[i])).map(([key, list]) => [key, list[i] as number]);
-    const feature = {
+    yield JSON.stringify({
       type: 'Feature',
       ...(typeof id === 'string' ? { id } : {}),
       geometry,
       properties: {
-        objectType,
+        objectType: form.objectType,
         ...(typeof id === 'number' ? { name: String(id) } : {}),
-        ...(name === undefined ? {} : { classification: { name, color: colorOf.get(name) } }),
+        ...(name === undefined ? {} : { classification: { name, color: form.colorOf(name) } }),
         ...(values.length > 0 ? { measurements: Object.fromEntries(measured) } : {}),
       },
-    };
-    yield `${counts.written++ > 0 ? ',' : ''}\n${JSON.stringify(feature)}`;
+    });
   }
-  yield '\n]}\n';
+}
+
+/** Takes polygons a part at a time; see `openGeoJson`. */
+export interface GeoJsonWriter {
+  /** Features written so far. */
+  readonly written: number;
+  /** @param lists an entry per polygon of this part */
+  write(polygons: Polygons, lists?: FeatureLists): Promise<void>;
+  /** Ends the collection; then the file has its name. */
+  close(): Promise<void>;
+  /** Leaves nothing behind. */
+  abort(): Promise<void>;
+}
+
+/**
+ * As `writeGeoJson`, for polygons that come part by part: memory has room for one part only.
+ *
+ * @param options `colors` must have every class that comes
+ * @throws UamError `UAM_IO`; `write` throws as `writeGeoJson`
+ */
+export async function openGeoJson(
+  path: string,
+  options: Pick<WriteGeoJsonOptions, 'objectType' | 'colors' | 'signal'> = {},
+): Promise<GeoJsonWriter> {
+  const { objectType = 'detection', colors = {}, signal } = options;
+  const form = { objectType, colorOf: (name: string) => (Object.hasOwn(colors, name) ? colors[name] : undefined) };
+  const file = await openFile(path);
+  const out = path.endsWith('.gz') ? gzipped(file) : file;
+  let waiting = '{"type":"FeatureCollection","features":[';
+  let written = 0;
+  const flush = async () => {
+    refuseAborted(path, signal);
+    await out.write(Buffer.from(waiting));
+    waiting = '';
+  };
+  return {
+    get written() {
+      return written;
+    },
+    async write(polygons, lists = {}) {
+      check(polygons, lists);
+      for (const text of features(polygons, lists, form)) {
+        waiting += `${written++ > 0 ? ',' : ''}\n${text}`;
+        if (waiting.length >= CHUNK) await flush();
+      }
+    },
+    async close() {
+      waiting += '\n]}\n';
+      await flush();
+      await out.close();
+    },
+    abort: () => out.abort(),
+  };
+}
+
+/** Colours for classes: those that are given, and for the others those of a fixed list, in the order of their names. */
+function allColors(classes: WriteGeoJsonOptions['classes'], colors: Readonly<Record<string, Rgb>> = {}): Record<string, Rgb> {
+  const names = [...new Set(classes?.filter((name) => name !== undefined))].sort();
+  const entries = names.map((name, i) => [name, Object.hasOwn(colors, name) ? colors[name] : PALETTE[i % PALETTE.length]] as const);
+  return Object.fromEntries(entries) as Record<string, Rgb>;
 }
 
 /**
@@ -101,27 +166,17 @@ function* text(polygons: Polygons, options: WriteGeoJsonOptions, counts: { writt
  * await rm('cells.geojson');
  */
 export async function writeGeoJson(path: string, polygons: Polygons, options: WriteGeoJsonOptions = {}): Promise<number> {
-  check(polygons, options);
-  const file = await openFile(path);
-  const out = path.endsWith('.gz') ? gzipped(file) : file;
-  const counts = { written: 0 };
+  const { objectType, signal, colors, ...lists } = options;
+  check(polygons, lists);
+  const writer = await openGeoJson(path, { objectType, signal, colors: allColors(lists.classes, colors) });
   try {
-    let waiting = '';
-    for (const piece of text(polygons, options, counts)) {
-      waiting += piece;
-      if (waiting.length < CHUNK) continue;
-      refuseAborted(path, options.signal);
-      await out.write(Buffer.from(waiting));
-      waiting = '';
-    }
-    refuseAborted(path, options.signal);
-    await out.write(Buffer.from(waiting));
+    await writer.write(polygons, lists);
+    await writer.close();
   } catch (error) {
-    await out.abort();
+    await writer.abort();
     throw error;
   }
-  await out.close();
-  return counts.written;
+  return writer.written;
 }
 
 function refuseAborted(path: string, signal: AbortSignal | undefined): void {

@@ -13,6 +13,17 @@ export function numberFlag(flag: string, text: string | undefined, kind: 'whole'
   );
 }
 
+const UNITS = Object.freeze({ '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 });
+
+/** A flag's text as bytes: `4G`, `800M`, `1.5GiB`; without a unit they are bytes. */
+export function bytesFlag(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const [, number = '', unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*(k|m|g|t|)(?:i?b)?\s*$/i.exec(text) ?? [];
+  const bytes = Math.floor(Number(number) * UNITS[unit.toLowerCase() as keyof typeof UNITS]);
+  if (number !== '' && bytes >= 1) return bytes;
+  throw new UamError('UAM_ARGUMENT', `--${flag} must be a size such as 4G or 800M, received '${text}'`);
+}
+
 /** A flag's text as a share, 0 to 1. */
 export function shareFlag(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;

@@ -14,6 +14,10 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
   train: ['Trains a model on images whose nuclei are known.', async () => (await import('./train.js')).trainCommand],
   evaluate: ['Measures a model on patients that it has not seen.', async () => (await import('./evaluate.js')).evaluateCommand],
   predict: ['Tells the class of every nucleus of images, by a model.', async () => (await import('./predict.js')).predictCommand],
+  analyse: [
+    'Analyses a slide of any size, by a model of cells, of regions, or of both.',
+    async () => (await import('./analyse.js')).analyseCommand,
+  ],
   info: ["Tells what a model's file says about it.", async () => (await import('./info.js')).infoCommand],
   doctor: [
     'Tells what the package runs on, and tests whether it computes what it should.',

@@ -1,5 +1,6 @@
 // A folder of results that appears under its name when it is whole, and never takes the place of what a user put there.
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, realpath, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { UamError } from '../errors.js';
@@ -18,6 +19,10 @@ export interface ResultFolderOptions {
   freshName: boolean;
   /** Files that the run reads: a folder that holds one of them is not replaced. */
   reads?: readonly string[];
+  /** Where the folder is until it is whole, on the same disk; what is there goes. Default: a hidden folder beside it. */
+  unfinished?: string | undefined;
+  /** Files that tell the time of the run: the list names them without a checksum, so that equal runs have equal lists. */
+  dated?: readonly string[];
 }
 
 export class ResultFolder {
@@ -31,7 +36,7 @@ export class ResultFolder {
     readonly path: string,
     private readonly options: ResultFolderOptions,
   ) {
-    this.temporary = temporaryName(path);
+    this.temporary = options.unfinished ?? temporaryName(path);
   }
 
   /**
@@ -41,7 +46,10 @@ export class ResultFolder {
    */
   static async begin(out: string, options: ResultFolderOptions): Promise<ResultFolder> {
     const folder = new ResultFolder(await freePlace(out, options), options);
-    await orUnwritable(folder.path, () => mkdir(folder.temporary));
+    await orUnwritable(folder.path, async () => {
+      await rm(folder.temporary, { recursive: true, force: true });
+      await mkdir(folder.temporary);
+    });
     return folder;
   }
 
@@ -64,10 +72,12 @@ export class ResultFolder {
    * @throws UamError `UAM_IO`, also where something of the user's has come under the name meanwhile
    */
   async finish(): Promise<void> {
-    const sums = Object.fromEntries((await checksums(this.temporary)).sort(([a], [b]) => (a < b ? -1 : 1)));
-    await this.writeText(LIST, `${JSON.stringify({ madeBy: this.options.maker, sha256: sums }, null, 2)}\n`);
+    const { maker, dated = [] } = this.options;
+    const all = (await checksums(this.temporary)).sort(([a], [b]) => (a < b ? -1 : 1));
+    const sums = Object.fromEntries(all.map(([name, sum]) => [name, dated.includes(name) ? null : sum]));
+    await this.writeText(LIST, `${JSON.stringify({ madeBy: maker, sha256: sums }, null, 2)}\n`);
     await orUnwritable(this.path, async () => {
-      const standing = await whatStands(this.path, this.options.maker);
+      const standing = await whatStands(this.path, maker);
       if (typeof standing === 'object') throw new UamError('UAM_IO', `cannot write ${this.path}: ${standing.foreign}`);
       const old = temporaryName(this.path);
       if (standing === 'ours') await rename(this.path, old);
@@ -118,7 +128,7 @@ async function whatStands(path: string, maker: string): Promise<Standing> {
   }
   const known = new Map(Object.entries(list.sha256));
   for (const [name, sum] of await checksums(path)) {
-    if (name === LIST || known.get(name) === sum) continue;
+    if (name === LIST || known.get(name) === sum || known.get(name) === null) continue;
     return { foreign: `the folder holds ${name}, which ${known.has(name) ? 'was changed' : `'${maker}' did not make`}` };
   }
   return 'ours';
@@ -140,14 +150,17 @@ async function checksums(folder: string): Promise<[name: string, sum: string][]>
   for (const entry of entries) {
     if (entry.isDirectory()) continue;
     const path = join(entry.parentPath, entry.name);
-    const sum = entry.isFile()
-      ? createHash('sha256')
-          .update(await readFile(path))
-          .digest('hex')
-      : '';
+    const sum = entry.isFile() ? await checksum(path) : '';
     sums.push([relative(folder, path).split(sep).join('/'), sum]);
   }
   return sums;
+}
+
+/** Read part by part: a result may be larger than memory. */
+async function checksum(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const part of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(part as Buffer);
+  return hash.digest('hex');
 }
 
 async function orUnwritable<T>(path: string, work: () => Promise<T>): Promise<T> {

@@ -6,7 +6,7 @@ import type { NumericArray } from './numeric_array.js';
 import { decodePng, PNG_PALETTE, readPngChunks } from './png.js';
 import { readTiff, type TiffPage } from './tiff_directory.js';
 import { pickPage } from './tiff_image.js';
-import { readablePage, readTiffRegion } from './tiff_read.js';
+import { type Region, readablePage, readTiffRegion } from './tiff_read.js';
 import { JPEG } from './tiff_unpack.js';
 import type { Warnings } from './warnings.js';
 
@@ -56,14 +56,15 @@ function greysOfPalette(name: string, indices: Uint8Array | Uint16Array, palette
 const WHITE_IS_ZERO = 0;
 const PALETTE = 3;
 
-/** The labels of a TIFF page: one channel of any integer or float type, without lossy compression. */
-export async function tiffLabels(
-  source: ByteSource,
-  page: number | undefined,
-  maxPixels: number,
-  warnings: Warnings,
-  signal?: AbortSignal,
-): Promise<StoredLabels> {
+/** The labels of a TIFF page, read when they are asked for. */
+interface TiffLabels {
+  width: number;
+  height: number;
+  read(region: Region, signal?: AbortSignal): Promise<StoredLabels>;
+}
+
+/** Opens a TIFF page as labels: one channel of any integer or float type, without lossy compression. */
+export async function openTiffLabels(source: ByteSource, page: number | undefined, warnings: Warnings): Promise<TiffLabels> {
   const { name } = source;
   const file = await readTiff(source);
   const one = pickPage(file, page);
@@ -75,20 +76,35 @@ export async function tiffLabels(
     );
   }
   refuseColours(name, one);
-  refuseHuge(name, one.width, one.height, maxPixels);
   const readable = readablePage(file, one);
-  const region = { x: 0, y: 0, width: one.width, height: one.height };
-  const { data } = await readTiffRegion(readable, region, 0, signal);
   if (one.photometric === WHITE_IS_ZERO) {
     warnings.add('white_is_zero', `${name}: the file says that its values are inverted (0 is white); they were taken as stored`);
   }
   return {
-    name,
     width: one.width,
     height: one.height,
-    data: one.samples === 3 ? equalChannels(name, data, warnings) : data,
-    ...(readable.type === 'float16' && { exactTo: 2048 }),
+    async read(region, signal) {
+      const { data } = await readTiffRegion(readable, region, 0, signal);
+      return {
+        ...{ name, width: region.width, height: region.height },
+        data: one.samples === 3 ? equalChannels(name, data, warnings) : data,
+        ...(readable.type === 'float16' && { exactTo: 2048 }),
+      };
+    },
   };
+}
+
+/** The labels of a TIFF page, all of them. */
+export async function tiffLabels(
+  source: ByteSource,
+  page: number | undefined,
+  maxPixels: number,
+  warnings: Warnings,
+  signal?: AbortSignal,
+): Promise<StoredLabels> {
+  const { width, height, read } = await openTiffLabels(source, page, warnings);
+  refuseHuge(source.name, width, height, maxPixels);
+  return read({ x: 0, y: 0, width, height }, signal);
 }
 
 function refuseColours(name: string, page: TiffPage): void {

@@ -1,7 +1,9 @@
-// Images and label masks at another pixel size.
+// Images and label masks at another pixel size, whole or part by part.
 import { setImmediate as turn } from 'node:timers/promises';
+import { UamError } from '../errors.js';
 import { argumentError, DEFAULT_MAX_PIXELS, refuseAborted, refuseHuge, withinMemory } from './failure.js';
 import type { LabelMask, Plane, RasterImage } from './image.js';
+import type { Region } from './tiff_read.js';
 
 /** Old pixels per new one, along x and y: above 1 shrinks, below 1 enlarges. */
 export type Factors = readonly [x: number, y: number];
@@ -40,8 +42,11 @@ function sharesOf(i: number, length: number, factor: number): [start: number, we
   return [first, weights];
 }
 
-function tapsOf(length: number, factor: number): Taps {
-  const count = resampledLength(length, factor);
+/**
+ * @param first the new pixel to begin with, and `count`, how many: a part of the axis has the taps that the whole has there
+ * @param from the old pixel that `starts` count from
+ */
+function tapsOf(length: number, factor: number, first = 0, count = resampledLength(length, factor), from = 0): Taps {
   const most = factor < 1 ? 2 : Math.ceil(factor) + 1;
   const taps = {
     length: count,
@@ -51,8 +56,8 @@ function tapsOf(length: number, factor: number): Taps {
     weights: new Float64Array(count * most),
   };
   for (let i = 0; i < count; i++) {
-    const [start, weights] = sharesOf(i, length, factor);
-    taps.starts[i] = start;
+    const [start, weights] = sharesOf(first + i, length, factor);
+    taps.starts[i] = start - from;
     taps.counts[i] = weights.length;
     taps.weights.set(weights, i * most);
   }
@@ -98,8 +103,59 @@ const alike = (data: Plane, length: number): Plane => new (data.constructor as n
  */
 export async function resampleImage(image: RasterImage, factors: Factors, signal?: AbortSignal): Promise<RasterImage> {
   checkFactors(factors);
+  return mixed(image, tapsOf(image.width, factors[0]), tapsOf(image.height, factors[1]), factors, signal);
+}
+
+/** The old pixels that the new ones `[first, first + count)` of an axis are made of. */
+function oldRange(first: number, count: number, length: number, factor: number): [from: number, to: number] {
+  const [last, weights] = sharesOf(first + count - 1, length, factor);
+  return [sharesOf(first, length, factor)[0], last + weights.length];
+}
+
+/** An image that is read and resampled part by part. */
+export interface ResampledField {
+  /** Old pixels of the whole image. */
+  width: number;
+  height: number;
+  /** Old pixels per new one. */
+  factors: Factors;
+}
+
+/**
+ * The old pixels that a part of the resampled image is made of.
+ *
+ * @param part in new pixels, inside the resampled image
+ */
+export function resampledFrom(part: Region, { width, height, factors }: ResampledField): Region {
+  checkFactors(factors);
+  const [left, right] = oldRange(part.x, part.width, width, factors[0]);
+  const [top, bottom] = oldRange(part.y, part.height, height, factors[1]);
+  return { x: left, y: top, width: right - left, height: bottom - top };
+}
+
+/**
+ * A part of what `resampleImage` makes of the whole image, to the bit, from the old pixels of that part alone.
+ *
+ * @param image the pixels of `resampledFrom(part, field)`
+ * @param part in new pixels, inside the resampled image
+ * @throws UamError as `resampleImage`; `UAM_SHAPE` where the image is another part
+ */
+export async function resamplePart(image: RasterImage, part: Region, field: ResampledField, signal?: AbortSignal): Promise<RasterImage> {
+  const { factors, width, height } = field;
+  const from = resampledFrom(part, field);
+  if (image.width !== from.width || image.height !== from.height) {
+    throw new UamError(
+      'UAM_SHAPE',
+      `resamplePart: the image must be the ${from.width} x ${from.height} pixels of its part, received ${image.width} x ${image.height}`,
+    );
+  }
+  const across = tapsOf(width, factors[0], part.x, part.width, from.x);
+  const down = tapsOf(height, factors[1], part.y, part.height, from.y);
+  return mixed(image, across, down, factors, signal);
+}
+
+async function mixed(image: RasterImage, across: Taps, down: Taps, factors: Factors, signal?: AbortSignal): Promise<RasterImage> {
   const { channels, data, mpp, name = 'the image' } = image;
-  const [across, down] = [tapsOf(image.width, factors[0]), tapsOf(image.height, factors[1])];
   const [width, height] = [across.length, down.length];
   refuseHuge(name, width, height, DEFAULT_MAX_PIXELS);
   const out = await withinMemory(name, async () => alike(data, width * height * channels));
@@ -138,6 +194,32 @@ function mixColumns(row: Float64Array, across: Taps, channels: number, out: Plan
   }
 }
 
+/** The old pixel under the centre of new pixel i. */
+const centre = (i: number, length: number, factor: number) => Math.min(Math.floor((i + 0.5) * factor), length - 1);
+
+/** The old pixels of a label mask that a part of the resampled mask shows. */
+export function resampledMaskFrom(part: Region, { width, height, factors }: ResampledField): Region {
+  checkFactors(factors);
+  const [x, y] = [centre(part.x, width, factors[0]), centre(part.y, height, factors[1])];
+  const [right, bottom] = [
+    centre(part.x + part.width - 1, width, factors[0]) + 1,
+    centre(part.y + part.height - 1, height, factors[1]) + 1,
+  ];
+  return { x, y, width: right - x, height: bottom - y };
+}
+
+/** A part of what `resampleMask` makes of the whole mask, from the labels of `resampledMaskFrom(part, field)`. */
+export function resampleMaskPart(labels: Uint32Array, part: Region, field: ResampledField): Uint32Array {
+  const from = resampledMaskFrom(part, field);
+  const data = new Uint32Array(part.width * part.height);
+  const columns = Int32Array.from({ length: part.width }, (_, x) => centre(part.x + x, field.width, field.factors[0]) - from.x);
+  for (let y = 0, at = 0; y < part.height; y++) {
+    const row = (centre(part.y + y, field.height, field.factors[1]) - from.y) * from.width;
+    for (let x = 0; x < part.width; x++) data[at++] = labels[row + (columns[x] as number)] as number;
+  }
+  return data;
+}
+
 /**
  * A label mask at another pixel size: a new pixel has the id of the old one under its centre. Cells that no centre hits are gone.
  *
@@ -150,7 +232,6 @@ export async function resampleMask(mask: LabelMask, factors: Factors, signal?: A
   const [width, height] = [resampledLength(mask.width, factors[0]), resampledLength(mask.height, factors[1])];
   refuseHuge(name, width, height, DEFAULT_MAX_PIXELS);
   const data = await withinMemory(name, async () => new Uint32Array(width * height));
-  const centre = (i: number, length: number, factor: number) => Math.min(Math.floor((i + 0.5) * factor), length - 1);
   const columns = Int32Array.from({ length: width }, (_, x) => centre(x, mask.width, factors[0]));
   const turns = new Turns(name, signal);
   for (let y = 0, at = 0; y < height; y++) {

@@ -1,7 +1,15 @@
 // Images and masks at other pixel sizes: known arrays, areas that keep their mean, edges, and what is refused.
 import t from 'tap';
 import type { RasterImage } from '../../src/image/image.js';
-import { resampledLength, resampleImage, resampleMask } from '../../src/image/resample.js';
+import {
+  resampledFrom,
+  resampledLength,
+  resampledMaskFrom,
+  resampleImage,
+  resampleMask,
+  resampleMaskPart,
+  resamplePart,
+} from '../../src/image/resample.js';
 import { longestHolds } from '../support/event_loop.js';
 import { rejectsWith } from '../support/expect.js';
 import { uniform } from '../support/random.js';
@@ -100,4 +108,39 @@ t.test('it lets others work, ends when it is told to, and refuses what cannot be
   for (const bad of [0, -1, Number.NaN, Infinity]) await rejectsWith(t, resampleImage(grey(1, [1]), [1, bad]), 'UAM_ARGUMENT', /factors/);
   const wide = { width: 2e4, height: 2e4, channels: 1, data: new Uint8Array() } as const;
   await rejectsWith(t, resampleImage(wide, [0.1, 0.1]), 'UAM_DATA', /held in memory/);
+});
+
+t.test('a part is that part of the whole, to the bit', async (t) => {
+  const next = uniform(8);
+  const [width, height] = [61, 47];
+  const image: RasterImage = { width, height, channels: 3, data: Uint8Array.from({ length: width * height * 3 }, () => 256 * next()) };
+  const labels = { width, height, data: Uint32Array.from({ length: width * height }, () => 5 * next()) };
+  const cut = (from: { width: number; data: ArrayLike<number> }, at: { x: number; y: number; width: number; height: number }, n: number) =>
+    Array.from({ length: at.width * at.height * n }, (_, i) => {
+      const [pixel, c] = [Math.floor(i / n), i % n];
+      return from.data[((at.y + Math.floor(pixel / at.width)) * from.width + at.x + (pixel % at.width)) * n + c] as number;
+    });
+  for (const factors of [
+    [2, 2],
+    [1.98, 2.07],
+    [3.3, 1.4],
+    [0.6, 0.45],
+    [1, 1.7],
+  ] as const) {
+    const field = { width, height, factors };
+    const [whole, mask] = [await resampleImage(image, factors), await resampleMask(labels, factors)];
+    for (const part of [
+      { x: 0, y: 0, width: whole.width, height: whole.height },
+      { x: 3, y: 5, width: 7, height: 6 },
+      { x: whole.width - 4, y: whole.height - 2, width: 4, height: 2 },
+    ]) {
+      const from = resampledFrom(part, field);
+      const pixels = { width: from.width, height: from.height, channels: 3, data: Uint8Array.from(cut(image, from, 3)) } as RasterImage;
+      t.same([...(await resamplePart(pixels, part, field)).data], cut(whole, part, 3), `${factors} ${JSON.stringify(part)}`);
+      const below = resampledMaskFrom(part, field);
+      t.same([...resampleMaskPart(Uint32Array.from(cut(labels, below, 1)), part, field)], cut(mask, part, 1));
+    }
+  }
+  const field = { width, height, factors: [2, 2] as const };
+  await rejectsWith(t, resamplePart(image, { x: 0, y: 0, width: 2, height: 2 }, field), 'UAM_SHAPE', /4 x 4 pixels of its part/);
 });

@@ -1,0 +1,7 @@
+import type { TileModel } from '../train/tile_model.js';
+
+/** What the engine asks of a model: a `TileModel`, or what a test puts in its place. */
+export type SlideModel = Pick<
+  TileModel,
+  'classes' | 'regions' | 'mpp' | 'extraction' | 'features' | 'temperature' | 'reads' | 'side' | 'answer' | 'dispose'
+>;
