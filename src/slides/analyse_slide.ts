@@ -5,8 +5,8 @@ import { mismatch, UamError } from '../errors.js';
 import { ResultFolder } from '../files/result_folder.js';
 import type { ImageWarning } from '../image/image.js';
 import { runtimeInfo } from '../native/device.js';
-import { TileModel } from '../train/tile_model.js';
 import { defaultMaxMemory } from './memory_bound.js';
+import { modelFacts } from './model_facts.js';
 import { type PreparedSlide, prepareSlide, type SlideInput, type SlideSizes } from './prepare_slide.js';
 import type { SlideModel } from './slide_model.js';
 import { type SlideRecord, slideRecord } from './slide_record.js';
@@ -88,15 +88,9 @@ export async function analyseSlide(input: SlideInput, options: SlideOptions, par
   const { maxMemory = defaultMaxMemory(), threads = runtimeInfo().threads } = options;
   checkOptions(options);
   const work = `${resolve(out)}.work`;
-  const loadModel = parts.loadModel ?? TileModel.load;
-  const model = await loadModel(input.model);
-  let prepared: PreparedSlide;
-  try {
-    const wishes = { maxMemory, threads, measurements, atLeast, packed, table, minRegion, overlay, work, signal, sizes: parts.sizes ?? {} };
-    prepared = await prepareSlide(input, model, wishes);
-  } finally {
-    model.dispose();
-  }
+  const wishes = { maxMemory, threads, measurements, atLeast, packed, table, minRegion, overlay, work, signal, sizes: parts.sizes ?? {} };
+  const model = await (parts.loadModel ?? modelFacts)(input.model);
+  const prepared = await prepareSlide(input, model, wishes);
   const resumed = await takeWorkFolder(work, prepared.mark, { resume, restart });
   const reads = [input.image, input.model, ...(input.mask ? [input.mask] : []), ...(input.cells ? [input.cells] : [])];
   const folder = await beginFolder(out, work, reads, resumed);

@@ -28,9 +28,9 @@ export function defaultMaxMemory(): number {
   return Math.max(1024 * MB, Math.floor(most / 2));
 }
 
-/** Bytes that one thread takes, at most. */
+/** Bytes that one thread takes, at most: what a block has taken may not be given back before a tile takes its own. */
 export const threadNeeds = ({ modelBytes, tilePixels, blockPixels }: MemoryNeeds): number =>
-  THREAD + MODEL_COPIES * modelBytes + Math.max(tilePixels * TILE_PIXEL, blockPixels * BLOCK_PIXEL);
+  THREAD + MODEL_COPIES * modelBytes + tilePixels * TILE_PIXEL + blockPixels * BLOCK_PIXEL;
 
 /** How many threads fit under a bound; 0 where not even one does. */
 export const threadsWithin = (maxMemory: number, needs: MemoryNeeds): number =>

@@ -12,7 +12,7 @@ import { threadsWithin, tooLittle } from './memory_bound.js';
 import { rawLabels } from './raw_labels.js';
 import { type SlideFacts, slideFacts } from './slide_facts.js';
 import { gridAt, gridFor, type SlideGrid } from './slide_grid.js';
-import type { SlideModel } from './slide_model.js';
+import type { SlideModelFacts } from './slide_model.js';
 import { SMALL_SIDE } from './slide_scan.js';
 import type { CellOrigin, SlideTask } from './slide_task.js';
 import { unpackedSlide } from './unpack_slide.js';
@@ -74,7 +74,7 @@ const STRIDE = 0.75;
  * @throws UamError `UAM_INPUT`, `UAM_FORMAT`; `UAM_DATA` where the slide's pixel size is unknown, or it and the model do not go together;
  *   `UAM_SHAPE` for a mask of another size; `UAM_ARGUMENT` for options that cannot be, or too little memory
  */
-export async function prepareSlide(input: SlideInput, model: SlideModel, options: PrepareOptions): Promise<PreparedSlide> {
+export async function prepareSlide(input: SlideInput, model: SlideModelFacts, options: PrepareOptions): Promise<PreparedSlide> {
   if (input.mask !== undefined && input.cells !== undefined) {
     throw new UamError('UAM_ARGUMENT', 'mask and cells exclude each other: both tell where the nuclei are');
   }
@@ -133,7 +133,7 @@ function smallGrid(facts: SlideFacts, mpp: readonly [x: number, y: number], { wi
 
 async function originOf(
   { mask, cells }: SlideInput,
-  model: SlideModel,
+  model: SlideModelFacts,
   facts: SlideFacts,
   grid: SlideGrid,
   work: string,
@@ -179,7 +179,7 @@ const namesOf = (features: readonly string[], wanted: readonly string[] | 'all')
   wanted === 'all' ? features : wanted;
 
 /** The model's features, and those to be written; which there are, an extraction from a few pixels tells. */
-async function keptFeatures(recipe: ExtractionRecipe, { features }: SlideModel, wanted: readonly string[] | 'all'): Promise<string[]> {
+async function keptFeatures(recipe: ExtractionRecipe, { features }: SlideModelFacts, wanted: readonly string[] | 'all'): Promise<string[]> {
   if (wanted !== 'all' && wanted.length === 0) return [...features];
   const { mpp: scale = 'own' } = recipe;
   const size = scale === 'own' ? 0.5 : scale;
@@ -196,7 +196,13 @@ async function keptFeatures(recipe: ExtractionRecipe, { features }: SlideModel, 
 }
 
 /** The cuts: as large as the model likes its tiles, and as memory allows for blocks. */
-async function sizesOf(grid: SlideGrid, model: SlideModel, { model: path }: SlideInput, { kind }: CellOrigin, options: PrepareOptions) {
+async function sizesOf(
+  grid: SlideGrid,
+  model: SlideModelFacts,
+  { model: path }: SlideInput,
+  { kind }: CellOrigin,
+  options: PrepareOptions,
+) {
   const { width, height, mpp } = grid;
   const { maxMemory, sizes: given } = options;
   const { size: modelBytes } = await stat(path);

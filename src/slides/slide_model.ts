@@ -5,3 +5,6 @@ export type SlideModel = Pick<
   TileModel,
   'classes' | 'regions' | 'mpp' | 'extraction' | 'features' | 'temperature' | 'reads' | 'side' | 'answer' | 'dispose'
 >;
+
+/** What is to be known of a model before it is loaded. */
+export type SlideModelFacts = Omit<SlideModel, 'answer' | 'dispose'>;

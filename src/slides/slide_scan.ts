@@ -33,8 +33,7 @@ interface SettledFacts {
 export class Settled {
   constructor(
     readonly facts: SettledFacts,
-    /** The small picture: `[height, width, 3]`, and 1 where it shows tissue. */
-    readonly rgb: Uint8Array,
+    /** 1 where the small picture shows tissue, `[height, width]`. */
     readonly tissue: Uint8Array,
     private readonly task: SlideTask,
   ) {}
@@ -87,7 +86,7 @@ export async function settle(work: SlideWork): Promise<ItemReport> {
     const planes = await stainPlanesAsync(picture, { stains: given, planes: ['haematoxylin', 'eosin'] }, callOf(work));
     const { tissue, count } = stainedPixels(planes.haematoxylin as Float32Array, planes.eosin as Float32Array);
     const facts = { ...(count > 0 ? await alikeEverywhere(work, tissue, count) : {}), tissuePixels: count };
-    await writeRecord(workFile(task.work, 'settle', 0), facts, { rgb, tissue });
+    await writeRecord(workFile(task.work, 'settle', 0), facts, { tissue });
   });
   return { seconds: stages.seconds };
 }
@@ -141,6 +140,6 @@ async function sampleOfTissue(work: SlideWork, tissue: Uint8Array, count: number
 /** Reads what `settle` wrote. */
 export async function readSettled(task: SlideTask): Promise<Settled> {
   const file = workFile(task.work, 'settle', 0);
-  const { facts, arrays } = await readRecord<SettledFacts, { rgb: Uint8Array; tissue: Uint8Array }>(file);
-  return new Settled(facts, arrays.rgb, arrays.tissue, task);
+  const { facts, arrays } = await readRecord<SettledFacts, { tissue: Uint8Array }>(file);
+  return new Settled(facts, arrays.tissue, task);
 }
