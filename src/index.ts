@@ -10,6 +10,7 @@ export * from './ops/index.js';
 export { type Analysis, type AnalysisInput, type AnalysisOptions, analyseImage } from './pipeline.js';
 export * as radiomics from './radiomics/index.js';
 export * from './report/index.js';
+export * from './slides/index.js';
 export type { DataArray, Dtype } from './tensor/arena.js';
 export { backward, customOp, type GradOptions, grad } from './tensor/autograd.js';
 export { checkpoint } from './tensor/checkpoint.js';

@@ -1,15 +1,18 @@
 // The README's examples and commands are run as they stand, through the package's own name: import resolves to dist/.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
+import { openPyramidTiff } from '../src/image/pyramid_tiff.js';
 import { encodeMask } from '../src/image/write_mask.js';
 import { packageRoot } from '../src/native/load.js';
 import { demoTile } from '../src/train/demo_tile.js';
 import { runModule } from './support/child.js';
 
 const root = packageRoot();
+/** Of the tiles, in pixels. */
+const SIDE = 200;
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const examples = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code = '']) => code);
 const example = (word: string): string => examples.find((code) => code.includes(word)) ?? '';
@@ -30,6 +33,7 @@ async function files(folder: string): Promise<void> {
     }
   }
   const image = await sharp(data, { raw: { width: side, height: side, channels: 3 } })
+    .withMetadata({ density: 25400 / 0.5 })
     .png()
     .toBuffer();
   const mask = await encodeMask({ width: side, height: side, data: labels });
@@ -62,18 +66,40 @@ t.test('radiomics', async (t) => {
 
 /** Tiles whose nuclei are known, and their manifests. */
 async function knownTiles(folder: string): Promise<void> {
-  const line = async (name: string, seed: number): Promise<string> => {
-    const { image, mask, classes, classNames } = demoTile({ seed, width: 200, height: 200 });
-    await sharp(image.data, { raw: { width: 200, height: 200, channels: 3 } }).toFile(join(folder, `${name}.png`));
+  const line = async (name: string, seed: number): Promise<string[]> => {
+    const { image, mask, classes, classNames, region } = demoTile({ seed, width: SIDE, height: SIDE });
+    await sharp(image.data, { raw: { width: SIDE, height: SIDE, channels: 3 } }).toFile(join(folder, `${name}.png`));
+    writeFileSync(join(folder, `${name}_region.png`), await encodeMask({ width: SIDE, height: SIDE, data: Uint32Array.from(region) }));
     writeFileSync(join(folder, `${name}_labels.png`), await encodeMask(mask));
     const rows = Array.from(classes, (kind, i) => `${i + 1},${classNames[kind]}`);
     writeFileSync(join(folder, `${name}_classes.csv`), ['label,class', ...rows, ''].join('\n'));
-    return `${name}.png,${name}_labels.png,${name}_classes.csv,patient ${seed}`;
+    return [`${name}.png`, `${name}_labels.png`, `${name}_classes.csv`, `patient ${seed}`, `${name}_region.png`];
   };
   const lines = await Promise.all(['a1', 'b1', 'c1', 'd1'].map(line));
-  const manifest = (rows: readonly string[]) => ['image,mask,classes,patient', ...rows, ''].join('\n');
-  writeFileSync(join(folder, 'train.csv'), manifest(lines.slice(0, 3)));
-  writeFileSync(join(folder, 'test.csv'), manifest(lines.slice(3)));
+  const manifest = (name: string, rows: readonly string[][]) =>
+    writeFileSync(join(folder, name), [['image', 'mask', 'classes', 'patient', 'region'], ...rows, []].join('\n'));
+  manifest('train.csv', lines.slice(0, 3));
+  manifest('tiles.csv', lines.slice(0, 3));
+  manifest('test.csv', lines.slice(3));
+}
+
+/** A little slide, and what `uam demo` leaves of what the README goes on with. */
+async function slideAndDemo(folder: string): Promise<void> {
+  const slide = await openPyramidTiff(join(folder, 'slide.svs'), { width: 300, height: 260, channels: 3, mpp: 0.5 });
+  await slide.writeRows(demoTile({ seed: 8, width: 300, height: 260 }).image.data as Uint8Array);
+  await slide.close();
+  mkdirSync(join(folder, 'uam-demo'));
+  const [head, ...lines] = ['train.csv', 'test.csv'].flatMap((name, i) =>
+    readFileSync(join(folder, name), 'utf8')
+      .trim()
+      .split('\n')
+      .slice(i)
+      .map((line, at) =>
+        i + at === 0 ? `${line},split,mpp` : `../${line.replaceAll(/,([a-d]1)/g, ',../$1')},${i === 0 ? '' : 'test'},0.5`,
+      ),
+  );
+  writeFileSync(join(folder, 'uam-demo', 'manifest.csv'), [head, ...lines, ''].join('\n'));
+  for (const name of ['tile.png', 'tile_labels.png']) copyFileSync(join(folder, name), join(folder, 'uam-demo', name));
 }
 
 t.test('training and prediction from JavaScript', async (t) => {
@@ -87,12 +113,27 @@ t.test('training and prediction from JavaScript', async (t) => {
   t.ok(existsSync(join(folder, 'cells.geojson')));
 });
 
+t.test('regions and slides from JavaScript', async (t) => {
+  const folder = t.testdir();
+  await files(folder);
+  await knownTiles(folder);
+  await slideAndDemo(folder);
+  const code = example('analyseSlide').replace(/(import .*\n)/, `$1process.chdir(${JSON.stringify(folder)});\n`);
+  const { stdout, stderr, code: exit } = runModule(code, { UAM_ADDON: undefined });
+  t.equal(exit, 0, stderr);
+  t.match(stdout, /cells: \d+/);
+  t.ok(existsSync(join(folder, 'answers', 'cells.geojson')));
+});
+
 t.test('the commands', async (t) => {
   const folder = t.testdir();
   await files(folder);
   await knownTiles(folder);
-  const commands = [...readme.matchAll(/^npx (uam (?:features|train|evaluate|predict|info) .*?)( +#.*)?$/gm)].map(([, text = '']) => text);
-  t.equal(commands.length, 9);
+  await slideAndDemo(folder);
+  const commands = [...readme.matchAll(/^npx (uam (?:features|train|evaluate|predict|info|analyse) .*?)( +#.*)?$/gm)].map(
+    ([, text = '']) => text,
+  );
+  t.equal(commands.length, 15);
   for (const command of commands) {
     const [, ...args] = command.split(/\s+/);
     const main = join(root, 'dist/cjs/cli/main.js');
