@@ -5,13 +5,25 @@ import type { Conv2dShape } from './peer_shapes.js';
 
 type Case = Omit<Conv2dShape, 'op' | 'direction'> & { stride: number; padding: number };
 
-// the shapes of the image encoder: stem, pointwise, residual, reduction, and a grouped one
+// The shapes of the joint model on a tile of 512 pixels: what smooths the decoder at strides 4, 8, 16 and 32, pointwise layers, stem and
+// reductions of the encoder, and a grouped one. The floor counts the sums as they are written; kernels of 3 x 3 on tiles take 16 products
+// where those have 36, so they can go below it.
 const shapes: Case[] = [
-  { batch: 1, height: 64, width: 64, inputs: 128, outputs: 128, kernel: 3, stride: 1, padding: 1 },
+  ...[128, 64, 32, 16].map((side) => ({
+    batch: 1,
+    height: side,
+    width: side,
+    inputs: 128,
+    outputs: 128,
+    kernel: 3,
+    stride: 1,
+    padding: 1,
+  })),
   { batch: 1, height: 128, width: 128, inputs: 32, outputs: 128, kernel: 1, stride: 1, padding: 0 },
   { batch: 1, height: 128, width: 128, inputs: 128, outputs: 32, kernel: 1, stride: 1, padding: 0 },
   { batch: 1, height: 512, width: 512, inputs: 3, outputs: 32, kernel: 4, stride: 4, padding: 0 },
   { batch: 1, height: 128, width: 128, inputs: 32, outputs: 64, kernel: 2, stride: 2, padding: 0 },
+  { batch: 1, height: 32, width: 32, inputs: 128, outputs: 256, kernel: 2, stride: 2, padding: 0 },
   { batch: 4, height: 32, width: 32, inputs: 128, outputs: 128, kernel: 3, stride: 1, padding: 1, groups: 4 },
 ];
 

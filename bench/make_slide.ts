@@ -8,7 +8,7 @@ const usage = `node build/js/bench/make_slide.js --out slide.tif [options]    ma
   --region file   also writes the mask of tumour nests, a pyramid TIFF of 0 and 1
   --cells file    also writes the nuclei, CSV: x, y (pixels), class
   --seed n        another slide, default 0
-  --tissue share  how much of it is tissue, 0 to 1, default 0.32
+  --tissue share  how much of it is tissue, 0 to 1, default 0.4
   --kinds n       how many tiles it is put together of, default 12`;
 
 const { values } = parseArgs({
@@ -18,7 +18,7 @@ const { values } = parseArgs({
     region: { type: 'string' },
     cells: { type: 'string' },
     seed: { type: 'string', default: '0' },
-    tissue: { type: 'string', default: '0.32' },
+    tissue: { type: 'string', default: '0.4' },
     kinds: { type: 'string', default: '12' },
     help: { type: 'boolean', default: false },
   },

@@ -15,7 +15,7 @@ export interface SyntheticSlideOptions {
   region?: string | undefined;
   /** Other slides; default 0. */
   seed?: number | undefined;
-  /** The part of the slide that is tissue, 0 to 1; default 0.32, which makes about 300,000 nuclei on 20,000 x 20,000 pixels. */
+  /** The part of the slide that is tissue, 0 to 1; default 0.4, which makes about 300,000 nuclei on 20,000 x 20,000 pixels. */
   tissue?: number | undefined;
   /** How many tiles are made; more look less alike, and take a second each. Default 12. */
   kinds?: number | undefined;
@@ -202,7 +202,7 @@ class Mosaic {
 
 /** Makes the slide. The same options make the same slide. */
 export async function syntheticSlide(options: SyntheticSlideOptions): Promise<SyntheticSlide> {
-  const { out, side, region, seed = 0, tissue = 0.32, kinds = 12, pitch = 1024, onProgress } = options;
+  const { out, side, region, seed = 0, tissue = 0.4, kinds = 12, pitch = 1024, onProgress } = options;
   const tiles: DemoTile[] = [];
   for (let kind = 0; kind < kinds; kind++) {
     const edge = pitch + 2 * MARGIN;

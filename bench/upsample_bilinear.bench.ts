@@ -5,6 +5,7 @@ import { backwardPass, forwardPass, random } from './passes.js';
 const cases = [
   [64, 128, 64],
   [128, 512, 16],
+  [128, 512, 1], // logits to pixels
 ].flatMap(([side = 0, outSide = 0, channels = 0]): TimedCase[] => {
   const bytes = 4 * channels * (side * side + outSide * outSide);
   return [

@@ -10,15 +10,18 @@
 // Over all channels, each of the 16 points is a matrix product of tiles by channels. The gradient of w is G^T [sum over the tiles of
 // (A dy A^T) * (B^T d B)] G.
 //
-// The sums are those of the definition in another order, with an error of the same size relative to what the patch holds. But a
-// value so large that it hides its neighbours, an infinity or a NaN would show in targets that do not see it: where one occurs, these
-// functions return false, having written nothing that stays, and the caller takes the sums as they are written.
+// The sums are those of the definition in another order. Over 128 channels their error is half that of the sums as they are written
+// (4e-7 of the largest at worst, against 1e-6), for they are shorter; but it is relative to what the patch holds, not to what a target
+// sees of it. A value so large that it hides its neighbours, an infinity or a NaN would show in targets that do not see it: where one
+// occurs, these functions return false, having written nothing that stays, and the caller takes the sums as they are written. Without
+// AVX2 they always do, and the compiler leaves the rest out: the addon has a size to keep.
 namespace uam::cpu::UAM_ISA {
 
 inline constexpr int64_t kPoints = 16;
-inline constexpr int64_t kLeastChannels = 32;  // of either side: with fewer, the transforms cost more than they save
-inline constexpr int64_t kLeastTiles = 32;     // with fewer, those of the weights do
-inline constexpr float kTame = 0x1p40f;        // products of sums of such values stay far below infinity
+inline constexpr int64_t kLeastChannels = 32;      // of either side: with fewer, the transforms cost more than they save
+inline constexpr int64_t kLeastTiles = 32;         // with fewer, those of the weights do
+inline constexpr int64_t kMostWeights = 16 << 20;  // at all points: their memory has a bound
+inline constexpr float kTame = 0x1p40f;            // products of sums of such values stay far below infinity
 
 // The greatest magnitude that was met, as bits: those of NaN lie above those of infinity.
 struct Magnitude {
@@ -184,11 +187,16 @@ inline bool winograd_fits(const Axis& axis) {
   return axis.taps == 3 && axis.stride == 1 && axis.offset_step == 1 && axis.step == 1 && axis.first == 0;
 }
 
+inline bool worth_transforming(int64_t inputs, int64_t outputs, const TileGrid& grid) {
+  return W >= 8 && std::min(inputs, outputs) >= kLeastChannels && grid.count() >= kLeastTiles &&
+         std::max(inputs, outputs) <= kMostWeights / kPoints / std::min(inputs, outputs);
+}
+
 // gather(q) for kernels of 3 x 3 that step by one; false where q is none or not worth it, or holds values that are not tame.
 inline bool winograd_gather(const Gather& q) {
   const TileGrid grid{q.batch, q.rows.count, q.cols.count};
   if (!winograd_fits(q.rows) || !winograd_fits(q.cols) || q.groups != 1) return false;
-  if (std::min(q.source_channels, q.target_channels) < kLeastChannels || grid.count() < kLeastTiles || W < 8) return false;
+  if (!worth_transforming(q.source_channels, q.target_channels, grid)) return false;
   const int64_t depth = q.source_channels, panels = divide_up(q.target_channels, kPanel);
   const int64_t panel_floats = divide_up(q.target_channels, W) * W * depth;
   Scratch scratch;
@@ -238,12 +246,66 @@ inline bool winograd_gather(const Gather& q) {
   return tame.load();
 }
 
+// part[point, output, input] += sum over `count` tiles of slopes[point, tile, output] * patches[point, tile, input], for the outputs
+// [first, last), which slopes has from 0 on.
+inline void add_products(const PointBlock& slopes, const PointBlock& patches, int64_t count, int64_t first, int64_t last, int64_t outputs,
+                         int64_t inputs, float* part) {
+  const int64_t tiles = divide_up(last - first, kTile);
+  for (int64_t point = 0; point < kPoints; ++point) {
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      const int64_t o = (last - first) * tile / tiles, o_end = (last - first) * (tile + 1) / tiles;
+      const TilesOf tiles_of(int(o_end - o));
+      const Pixels a{slopes.data + point * slopes.apart + o, 0, slopes.row};
+      float* to = part + (point * outputs + first + o) * inputs;
+      for (int64_t c = 0; c < inputs;) {
+        const Pixels b{patches.data + point * patches.apart + c, 0, patches.row};
+        const int n = int(std::min<int64_t>(W, inputs - c));
+        const bool two = inputs - c >= kPanel;
+        (two ? tiles_of.outer_two : tiles_of.outer_one)(a, b, 1, count, to + c, inputs, n);
+        c += two ? kPanel : n;
+      }
+    }
+  }
+}
+
+// dweight[output, tap, input] from parts[share, point, output, input], which are added in their order.
+inline void write_weight_gradient(const float* parts, int64_t shares, int64_t outputs, int64_t inputs, float* dweight) {
+  const int64_t total = kPoints * outputs * inputs;
+  parallel_for(outputs, std::max<int64_t>(1, (1 << 16) / (inputs * kPoints)), [&](int64_t begin, int64_t end) {
+    for (int64_t o = begin; o < end; ++o) {
+      for (int64_t c = 0; c < inputs; c += W) {
+        const int n = int(std::min<int64_t>(W, inputs - c));
+        vf along[4][3];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) {
+          vf u[4];
+#pragma GCC unroll 4
+          for (int j = 0; j < 4; ++j) {
+            const float* from = parts + ((4 * i + j) * outputs + o) * inputs + c;
+            u[j] = load_up_to(from, n);
+            for (int64_t share = 1; share < shares; ++share) u[j] += load_up_to(from + share * total, n);
+          }
+          from_points(u, along[i]);
+        }
+        float* to = dweight + o * 9 * inputs + c;
+#pragma GCC unroll 3
+        for (int j = 0; j < 3; ++j) {
+          vf w[3];
+          from_points({along[0][j], along[1][j], along[2][j], along[3][j]}, w);
+#pragma GCC unroll 3
+          for (int i = 0; i < 3; ++i) store_up_to(to + (3 * i + j) * inputs, w[i], n);
+        }
+      }
+    }
+  });
+}
+
 // weight_gradient(g, ...) for kernels of 3 x 3 that step by one; false as above.
 inline bool winograd_weight_gradient(const ConvGeometry& g, const float* image, const float* grid_values, float* dweight) {
   const TileGrid grid{g.batch, g.grid_height, g.grid_width};
   const Axis rows = grid_rows(g), cols = grid_cols(g);
   if (!winograd_fits(rows) || !winograd_fits(cols) || g.kernel_height != 3 || g.kernel_width != 3 || g.groups != 1) return false;
-  if (std::min(g.image_channels, g.grid_channels) < kLeastChannels || grid.count() < kLeastTiles || W < 8) return false;
+  if (!worth_transforming(g.image_channels, g.grid_channels, grid)) return false;
   const int64_t inputs = g.image_channels, outputs = g.grid_channels, total = kPoints * inputs * outputs;
 
   // A task owns some grid channels and a share of the tiles; shares are added in their order.
@@ -275,55 +337,12 @@ inline bool winograd_weight_gradient(const ConvGeometry& g, const float* image, 
         const Magnitude of_x = transform_tiles<4>(grid, x, begin, end, 0, inputs, zeros, patches);
         const Magnitude of_dy = transform_tiles<2>(grid, dy, begin, end, first, last, zeros, slopes);
         if (!of_x.tame() || !of_dy.tame()) tame.store(false, std::memory_order_relaxed);
-        const int64_t tiles = divide_up(last - first, kTile);
-        for (int64_t point = 0; point < kPoints; ++point) {
-          for (int64_t tile = 0; tile < tiles; ++tile) {
-            const int64_t o = (last - first) * tile / tiles, o_end = (last - first) * (tile + 1) / tiles;
-            const TilesOf tiles_of(int(o_end - o));
-            const Pixels a{slopes.data + point * slopes.apart + o, 0, slopes.row};
-            for (int64_t c = 0; c < inputs;) {
-              const Pixels b{patches.data + point * patches.apart + c, 0, patches.row};
-              const int n = int(std::min<int64_t>(W, inputs - c));
-              const bool two = inputs - c >= kPanel;
-              (two ? tiles_of.outer_two : tiles_of.outer_one)(a, b, 1, end - begin, part + (point * outputs + first + o) * inputs + c,
-                                                              inputs, n);
-              c += two ? kPanel : n;
-            }
-          }
-        }
+        add_products(slopes, patches, end - begin, first, last, outputs, inputs, part);
       }
     }
   });
   if (!tame.load()) return false;
-
-  // The sum of the parts, point by point, and back to the taps.
-  parallel_for(outputs, std::max<int64_t>(1, (1 << 16) / (inputs * kPoints)), [&](int64_t begin, int64_t end) {
-    for (int64_t o = begin; o < end; ++o) {
-      for (int64_t c = 0; c < inputs; c += W) {
-        const int n = int(std::min<int64_t>(W, inputs - c));
-        vf along[4][3];
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) {
-          vf u[4];
-#pragma GCC unroll 4
-          for (int j = 0; j < 4; ++j) {
-            const float* from = parts + ((4 * i + j) * outputs + o) * inputs + c;
-            u[j] = load_up_to(from, n);
-            for (int64_t share = 1; share < shares; ++share) u[j] += load_up_to(from + share * total, n);
-          }
-          from_points(u, along[i]);
-        }
-        float* to = dweight + o * 9 * inputs + c;
-#pragma GCC unroll 3
-        for (int j = 0; j < 3; ++j) {
-          vf w[3];
-          from_points({along[0][j], along[1][j], along[2][j], along[3][j]}, w);
-#pragma GCC unroll 3
-          for (int i = 0; i < 3; ++i) store_up_to(to + (3 * i + j) * inputs, w[i], n);
-        }
-      }
-    }
-  });
+  write_weight_gradient(parts, shares, outputs, inputs, dweight);
   return true;
 }
 

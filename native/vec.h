@@ -128,7 +128,20 @@ UAM_INLINE void store_up_to(float* p, vf v, int n) {
 
 UAM_INLINE vf abs(vf v) { return floats(bits(v) & set1i(0x7fffffff)); }
 
-// Sum of the lanes, halves first: the same tree whatever came before.
+// Sum of the lanes, halves first: the same tree whatever came before. Spelled out for registers: as a loop over memory each step waits
+// for the store of the one before.
+#if UAM_ISA_LEVEL > 0
+UAM_INLINE float sum(vf v) {
+#if UAM_ISA_LEVEL == 2
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));
+#else
+  const __m256 eight = (__m256)v;
+#endif
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+#else
 UAM_INLINE float sum(vf v) {
   float lanes[W];
   store(lanes, v);
@@ -136,6 +149,7 @@ UAM_INLINE float sum(vf v) {
     for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
   return lanes[0];
 }
+#endif
 
 // The greatest lane; NaN if any lane is NaN.
 UAM_INLINE float highest(vf v) {

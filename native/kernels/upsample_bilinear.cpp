@@ -56,69 +56,86 @@ struct ResizeAxis {
 // Rows of about this much work make a block.
 inline int64_t rows_per_block(int64_t row_floats) { return std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, row_floats)); }
 
+// y[0:channels] = weights of the four pixels around it; pixels have at least one vector of channels.
+inline void blend_pixel(const float* above, const float* below, int64_t left, int64_t right, float part_down, float part_right,
+                        int64_t channels, float* y) {
+  const vf down = set1(part_down), up = set1(1.f - part_down), to_right = set1(part_right), to_left = set1(1.f - part_right);
+  for (int64_t c = 0; c < channels; c += W) {
+    const int n = int(std::min<int64_t>(W, channels - c));
+    const vf top = fma(to_right, load_up_to(above + right + c, n), to_left * load_up_to(above + left + c, n));
+    const vf bottom = fma(to_right, load_up_to(below + right + c, n), to_left * load_up_to(below + left + c, n));
+    store_up_to(y + c, fma(down, bottom, up * top), n);
+  }
+}
+
 void upsample_bilinear_fwd(const UpsampleBilinearFwd& p) {
   if (p.y.size == 0) return;
-  const int64_t channels = p.channels;
+  const int64_t channels = p.channels, row_floats = p.width * channels;
   Scratch scratch;
   const ResizeAxis rows(scratch, p.height, p.out_height, p.align_corners), cols(scratch, p.width, p.out_width, p.align_corners);
   parallel_for(p.batch * p.out_height, rows_per_block(p.out_width * channels), [&](int64_t begin, int64_t end) {
+    Scratch local;
+    float* blended = local.take<float>(row_floats);
     for (int64_t row = begin; row < end; ++row) {
       const int64_t oy = row % p.out_height;
-      const float* image = p.x.data + row / p.out_height * p.height * p.width * channels;
-      const float *above = image + rows.low[oy] * p.width * channels, *below = image + rows.high[oy] * p.width * channels;
-      const vf down = set1(rows.part[oy]), up = set1(1.f - rows.part[oy]);
+      const float* image = p.x.data + row / p.out_height * p.height * row_floats;
+      const float *above = image + rows.low[oy] * row_floats, *below = image + rows.high[oy] * row_floats;
       float* y = p.y.data + row * p.out_width * channels;
+      if (channels >= W) {
+        for (int64_t ox = 0; ox < p.out_width; ++ox, y += channels)
+          blend_pixel(above, below, cols.low[ox] * channels, cols.high[ox] * channels, rows.part[oy], cols.part[ox], channels, y);
+        continue;
+      }
+      // Few channels: whole rows first, in vectors, and then along them.
+      const vf down = set1(rows.part[oy]), up = set1(1.f - rows.part[oy]);
+      for (int64_t i = 0; i < row_floats; i += W) {
+        const int n = int(std::min<int64_t>(W, row_floats - i));
+        store_up_to(blended + i, fma(down, load_up_to(below + i, n), up * load_up_to(above + i, n)), n);
+      }
       for (int64_t ox = 0; ox < p.out_width; ++ox, y += channels) {
-        const int64_t left = cols.low[ox] * channels, right = cols.high[ox] * channels;
-        const vf to_right = set1(cols.part[ox]), to_left = set1(1.f - cols.part[ox]);
-        const auto blend = [&](int64_t c, auto read) {
-          const vf top = fma(to_right, read(above + right + c), to_left * read(above + left + c));
-          const vf bottom = fma(to_right, read(below + right + c), to_left * read(below + left + c));
-          return fma(down, bottom, up * top);
-        };
-        int64_t c = 0;
-        for (; c + W <= channels; c += W) store(y + c, blend(c, [](const float* from) { return load(from); }));
-        if (c < channels) {
-          const int n = int(channels - c);
-          store_n(y + c, blend(c, [n](const float* from) { return load_n(from, n); }), n);
-        }
+        const float *left = blended + cols.low[ox] * channels, *right = blended + cols.high[ox] * channels;
+        const float to_right = cols.part[ox], to_left = 1.f - to_right;
+        for (int64_t c = 0; c < channels; ++c) y[c] = to_right * right[c] + to_left * left[c];
       }
     }
   });
 }
 
-// Each input pixel gathers from the outputs that looked at it, rows then columns: no two blocks write the same place.
+// Each input pixel gathers from the outputs that looked at it, whole rows first: no two blocks write the same place.
 void upsample_bilinear_bwd(const UpsampleBilinearBwd& p) {
-  const int64_t channels = p.channels, row_floats = p.width * channels;
+  const int64_t channels = p.channels, out_floats = p.out_width * channels;
   if (p.dx.size == 0) return;
   Scratch scratch;
   ResizeAxis rows(scratch, p.height, p.out_height, p.align_corners), cols(scratch, p.width, p.out_width, p.align_corners);
   rows.weigh(scratch, p.height);
   cols.weigh(scratch, p.width);
-  parallel_for(p.batch * p.height, rows_per_block(std::max(p.out_height / p.height, int64_t(1)) * p.out_width * channels),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t row = begin; row < end; ++row) {
-                   const int64_t iy = row % p.height;
-                   const float* image = p.dy.data + row / p.height * p.out_height * p.out_width * channels;
-                   float* dx = p.dx.data + row * row_floats;
-                   for (int64_t ix = 0; ix < p.width; ++ix, dx += channels) {
-                     const float *down = rows.weights[iy], *across = cols.weights[ix];
-                     const int64_t first = rows.begin[iy], last = rows.end[iy], left = cols.begin[ix], right = cols.end[ix];
-                     for (int64_t c = 0; c < channels; c += W) {
-                       const int n = int(std::min<int64_t>(W, channels - c));
-                       vf total = {};
-                       for (int64_t oy = first; oy < last; ++oy) {
-                         const float* dy = image + (oy * p.out_width + left) * channels + c;
-                         vf along = {};
-                         for (int64_t k = 0; k < right - left; ++k, dy += channels)
-                           along = fma(set1(across[k]), n == W ? load(dy) : load_n(dy, n), along);
-                         total = fma(set1(down[oy - first]), along, total);
-                       }
-                       store_n(dx + c, total, n);
-                     }
-                   }
-                 }
-               });
+  const int64_t work = std::max(p.out_height / p.height, int64_t(1)) * out_floats;
+  parallel_for(p.batch * p.height, rows_per_block(work), [&](int64_t begin, int64_t end) {
+    Scratch local;
+    float* gathered = local.take<float>(out_floats);
+    for (int64_t row = begin; row < end; ++row) {
+      const int64_t iy = row % p.height, first = rows.begin[iy], last = rows.end[iy];
+      const float *dy = p.dy.data + (row / p.height * p.out_height + first) * out_floats, *down = rows.weights[iy];
+      for (int64_t i = 0; i < out_floats; i += W) {
+        const int n = int(std::min<int64_t>(W, out_floats - i));
+        vf total = {};
+        for (int64_t oy = first; oy < last; ++oy)
+          total = fma(set1(down[oy - first]), load_up_to(dy + (oy - first) * out_floats + i, n), total);
+        store_up_to(gathered + i, total, n);
+      }
+      float* dx = p.dx.data + row * p.width * channels;
+      for (int64_t ix = 0; ix < p.width; ++ix, dx += channels) {
+        const float *across = cols.weights[ix], *from = gathered + cols.begin[ix] * channels;
+        for (int64_t c = 0; c < channels; c += W) {
+          const int n = int(std::min<int64_t>(W, channels - c));
+          vf total = {};
+          for (int64_t k = 0; k < cols.end[ix] - cols.begin[ix]; ++k)
+            total = fma(set1(across[k]), load_up_to(from + k * channels + c, n), total);
+          store_up_to(dx + c, total, n);
+        }
+      }
+    }
+  });
 }
 
 }  // namespace uam::cpu::UAM_ISA

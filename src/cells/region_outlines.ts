@@ -76,9 +76,17 @@ export interface RegionPolygons {
  * console.log(values, polygons.points); // [2], 1,0  3,0  3,2  1,2
  */
 export function traceRegions(
-  { width, height, data }: { width: number; height: number; data: Uint8Array },
+  mask: { width: number; height: number; data: Uint8Array },
   options: RegionOutlineOptions = {},
 ): RegionPolygons {
+  return atOnce(tracing(mask, options));
+}
+
+/** As `traceRegions`, in pieces. */
+export function* tracing(
+  { width, height, data }: { width: number; height: number; data: Uint8Array },
+  options: RegionOutlineOptions = {},
+): Pieces<RegionPolygons> {
   const settings = checkOutlineOptions('traceRegions', options);
   if (!(data instanceof Uint8Array) || !Number.isInteger(width) || !Number.isInteger(height) || data.length !== width * height) {
     throw new UamError('UAM_SHAPE', `traceRegions: a mask of ${width} x ${height} must hold a Uint8Array of as many values`);
@@ -88,7 +96,7 @@ export function traceRegions(
   const [values, pixels]: [number[], number[]] = [[], []];
   for (let y = 0; y <= height; y++) {
     for (const region of y < height ? tracer.row(data.subarray(y * width, (y + 1) * width)) : tracer.finish()) {
-      const outline = atOnce(shownOutline(region, settings));
+      const outline = yield* shownOutline(region, settings);
       if (!outline) continue;
       for (const ring of outline.rings) {
         for (let i = 0; i < ring.length; i += 2) builder.point(ring[i] as number, ring[i + 1] as number);
@@ -98,6 +106,7 @@ export function traceRegions(
       values.push(outline.value);
       pixels.push(outline.pixels);
     }
+    yield;
   }
   return { polygons: builder.finish(), values: Uint8Array.from(values), pixels: Float64Array.from(pixels) };
 }

@@ -152,12 +152,14 @@ function summary({ out, files, record }: SlideAnalysis): string {
   const classes = Object.entries(counts.classes).map(([name, count]) => `${name} ${grouped(count)}`);
   const regions = Object.entries(counts.regions).map(([name, area]) => `${name} ${area.toFixed(3)} mm2`);
   const sizes = slide.gridMpp.map((size) => Number(size.toPrecision(3))).join(' x ');
+  const empty = counts.skippedTiles > 0 ? `, of which ${grouped(counts.skippedTiles)} show no tissue` : '';
+  const tiles = `${grouped(counts.tiles)}${empty}`;
   return textList([
     [
       'slide',
       `${grouped(slide.width)} x ${grouped(slide.height)} pixels, analysed as ${grouped(slide.gridWidth)} x ${grouped(slide.gridHeight)} of ${sizes} um`,
     ],
-    ['tiles', `${grouped(counts.tiles - counts.skippedTiles)} of ${grouped(counts.tiles)}; the others show no tissue`],
+    ['tiles', tiles],
     ...(files.some((name) => name.startsWith('cells'))
       ? ([['cells', [grouped(counts.cells), ...classes].join(', ')]] as [string, string][])
       : []),

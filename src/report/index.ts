@@ -26,3 +26,5 @@ export { drawOverlay, type OverlayOptions, writeOverlay } from './overlay.js';
 export { evaluationPage, writeEvaluation } from './page.js';
 export { learningPlots, writeLearningPlots } from './plots.js';
 export type { RegionCounts, RegionImage, RegionKindScores, RegionReport, SegmentationScores } from './region_report.js';
+export type { RegionOverlay } from './region_tint.js';
+export { openSlideOverlay, type SlideOverlay, type SlideOverlayOptions } from './slide_overlay.js';

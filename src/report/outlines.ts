@@ -50,6 +50,15 @@ export class Breather {
     await setImmediate();
     this.#since = performance.now();
   }
+
+  /** Does work that comes in pieces. */
+  async through<T>(pieces: Generator<void, T, void>): Promise<T> {
+    for (;;) {
+      const { done, value } = pieces.next();
+      if (done) return value;
+      await this.breathe();
+    }
+  }
 }
 
 /** A picture and the rows of it that lines may be drawn on. */
@@ -84,13 +93,15 @@ export interface OutlineStyle {
   inkOf(polygon: number): number;
 }
 
+/** Lines thinner than this have no light edge: it would be more than they are. */
+const THINNEST_LIFTED = 2.2;
+
 /** Draws the outlines of polygons, each in its colour, first a little wider in white. */
 export async function paintOutlines(canvas: Canvas, outlines: Polygons, style: OutlineStyle, breather: Breather): Promise<void> {
   const { thickness, colors } = style;
-  for (const [extra, inks, opacity] of [
-    [1.6, colors.map(() => paper), 0.75],
-    [0, colors, 1],
-  ] as const) {
+  const own = [0, colors, 1] as const;
+  const lifted = [[1.6, colors.map(() => paper), 0.75], own] as const;
+  for (const [extra, inks, opacity] of thickness < THINNEST_LIFTED ? [own] : lifted) {
     const layer = new LineLayer(canvas.width, canvas.height);
     await draw(layer, outlines, { ...style, thickness: thickness + extra }, breather);
     await paintLayer(canvas, layer, inks, opacity, breather);

@@ -1,6 +1,6 @@
 // Regions on a picture: a tint inside, a line around.
 import type { Rgb } from '../cells/palette.js';
-import { traceRegions } from '../cells/region_outlines.js';
+import { tracing } from '../cells/region_outlines.js';
 import { UamError } from '../errors.js';
 import { classColors } from './class_colors.js';
 import { TINT } from './legend.js';
@@ -53,7 +53,7 @@ export async function paintRegions(
     }
     if (y % 64 === 0) await breather.breathe();
   }
-  const { polygons, values } = traceRegions(mask, { tolerance: 0 });
+  const { polygons, values } = await breather.through(tracing(mask, { tolerance: 0 }));
   const inkOf = (polygon: number) => (values[polygon] as number) - 1;
   await paintOutlines(canvas, polygons, { scale: [sx, sy], thickness, colors: names.map((_, i) => colors[i] as Rgb), inkOf }, breather);
 }

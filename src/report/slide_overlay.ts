@@ -17,7 +17,7 @@ export interface SlideOverlayOptions {
   regions?: readonly string[] | undefined;
   /** The longer side of the picture in pixels, 64 to 10000, no larger than the slide; default 2400. */
   side?: number | undefined;
-  /** The diameter of a cell's dot in pixels of the picture, 0.5 to 50; default that of 8 um there, from 2.2 to 9 pixels. */
+  /** The diameter of a cell's dot in pixels of the picture, 0.5 to 50; default that of 5.5 um there, from 1.3 to 7 pixels. */
   dot?: number | undefined;
   /** Colours of classes and regions, by name, 0 to 255; others get those of `classColors`. */
   colors?: Readonly<Record<string, Rgb>> | undefined;
@@ -30,7 +30,7 @@ export interface SlideOverlay {
   /** Pixels of the picture per pixel of the slide. */
   readonly scale: number;
   /**
-   * Adds cells, as many as are at hand.
+   * Adds cells, as many as are at hand: those of a tile, rather than of the slide, so that other work may go on between.
    *
    * @param positions `[n, 2]`: x and y in pixels of the slide's full resolution
    * @param classes `[n]`: the class of each, an index into the names; any other number, such as 255, for none
@@ -41,7 +41,7 @@ export interface SlideOverlay {
    * Draws the picture and writes it, a PNG file that appears under its name when it is whole.
    *
    * @param mask a mask of the regions over the whole slide, such as a pyramid TIFF: it is read at the level that fits
-   * @throws UamError `UAM_IO`, `UAM_ABORTED`, `UAM_DATA` for a mask with values that no region has
+   * @throws UamError `UAM_IO`, `UAM_ABORTED`, `UAM_DATA` for a mask with values that no region has, or a slide that is not 8-bit
    */
   close(mask?: OpenedImage): Promise<void>;
 }
@@ -73,8 +73,8 @@ class Drawing implements SlideOverlay {
     this.scale = Math.min(1, side / Math.max(slide.width, slide.height));
     this.#width = Math.max(1, Math.round(slide.width * this.scale));
     this.#height = Math.max(1, Math.round(slide.height * this.scale));
-    const cell = slide.mpp ? (8 * this.scale) / slide.mpp[0] : 3;
-    this.#dot = options.dot ?? Math.min(9, Math.max(2.2, cell));
+    const cell = slide.mpp ? (5.5 * this.scale) / slide.mpp[0] : 3;
+    this.#dot = options.dot ?? Math.min(7, Math.max(1.3, cell));
     const named = classColors(classes, colors);
     this.#inks = [...classes.map((name) => named[name] as Rgb), unclassified];
     this.#counts = this.#inks.map(() => 0);
@@ -104,7 +104,7 @@ class Drawing implements SlideOverlay {
     const { signal, regions = [], colors } = this.options;
     const breather = new Breather('the picture of the slide', signal);
     const [width, height] = [this.#width, this.#height];
-    const region = mask && { mask: await smallMask(mask, width, height, signal), names: regions };
+    const region = mask && { mask: await smallMask(mask, width, height, breather, signal), names: regions };
     if (region) checkRegion(this.path, region);
     const areaColors = regionColors(regions, colors);
     const areas = region ? this.#areas(region.mask, areaColors) : [];
@@ -114,9 +114,9 @@ class Drawing implements SlideOverlay {
     const whole: Canvas = { width, height: rows, channels: 3, data: new Uint8Array(width * rows * 3).fill(255) };
     const picture = bandOf(whole, 0, height);
     await paintSlide(picture, this.slide, breather, signal);
-    if (region) await paintRegions(picture, region, areaColors, Math.max(2, width / 800), breather);
+    if (region) await paintRegions(picture, region, areaColors, Math.max(1.2, width / 1500), breather);
     await paintLayer(picture, this.#halo, [paper], 0.6, breather);
-    await paintLayer(picture, this.#dots, this.#inks, 0.9, breather);
+    await paintLayer(picture, this.#dots, this.#inks, 0.85, breather);
     strip.draw(bandOf(whole, height, strip.height));
     const { default: sharp } = await import('sharp');
     const png = await sharp(whole.data, { raw: { width, height: rows, channels: 3 }, limitInputPixels: false })
@@ -152,12 +152,15 @@ class Drawing implements SlideOverlay {
  * @throws UamError `UAM_ARGUMENT` for options that cannot be
  * @example
  * const { rm } = await import('node:fs/promises');
- * const slide = await openImage(await encodeMask({ width: 80, height: 60, data: new Uint32Array(4800).fill(200) }), { mpp: 0.5 });
+ * const tiff = await openPyramidTiff('slide.tif', { width: 80, height: 60, channels: 3, mpp: 0.5 });
+ * await tiff.writeRows(new Uint8Array(80 * 60 * 3).fill(230));
+ * await tiff.close();
+ * const slide = await openImage('slide.tif');
  * const picture = openSlideOverlay('slide.png', slide, { classes: ['tumour', 'other'] });
  * picture.addCells([10, 20, 30, 40], [0, 1]);
  * await picture.close();
  * await slide.close();
- * await rm('slide.png');
+ * for (const name of ['slide.tif', 'slide.png']) await rm(name);
  */
 export function openSlideOverlay(path: string, slide: OpenedImage, options: SlideOverlayOptions): SlideOverlay {
   const { classes, side = 2400, dot = 3 } = options;

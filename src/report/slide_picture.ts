@@ -1,4 +1,5 @@
 // A slide as a small picture: read band by band through the level that fits, so that no level need be held.
+import { UamError } from '../errors.js';
 import type { RasterImage } from '../image/image.js';
 import type { OpenedImage } from '../image/open_image.js';
 import type { Canvas } from './line_drawing.js';
@@ -36,7 +37,11 @@ async function* bandsOf(
 const targetsOf = (from: number, to: number): Int32Array =>
   Int32Array.from({ length: from }, (_, i) => Math.min(to - 1, Math.floor(((i + 0.5) * to) / from)));
 
-/** Draws the slide on a canvas: each pixel is the mean of those of the level whose centres lie in it. */
+/**
+ * Draws the slide on a canvas: each pixel is the mean of those of the level whose centres lie in it.
+ *
+ * @throws UamError `UAM_DATA` where the slide is not 8-bit
+ */
 export async function paintSlide(canvas: Canvas, slide: OpenedImage, breather: Breather, signal?: AbortSignal): Promise<void> {
   const { width, height } = canvas;
   const level = fittingLevel(slide, width);
@@ -55,12 +60,19 @@ export async function paintSlide(canvas: Canvas, slide: OpenedImage, breather: B
     counts.fill(0);
   };
   for await (const { y, band } of bandsOf(slide, level, signal)) {
+    const { data } = band;
+    if (!(data instanceof Uint8Array)) {
+      throw new UamError(
+        'UAM_DATA',
+        `${slide.name}: a picture is made of 8-bit images; this one has ${8 * data.BYTES_PER_ELEMENT} bits per sample`,
+      );
+    }
     for (let r = 0; r < band.height; r++) {
       if (lines[y + r] !== line) {
         finish();
         line = lines[y + r] as number;
       }
-      addRow(sums, counts, band.data as Uint8Array, r * size.width * channels, columns, channels);
+      addRow(sums, counts, data, r * size.width * channels, columns, channels);
       await breather.breathe();
     }
   }
@@ -83,6 +95,7 @@ export async function smallMask(
   mask: OpenedImage,
   width: number,
   height: number,
+  breather: Breather,
   signal?: AbortSignal,
 ): Promise<{ width: number; height: number; data: Uint8Array }> {
   const level = fittingLevel(mask, width);
@@ -95,6 +108,7 @@ export async function smallMask(
     for (; next < h; next++) {
       const row = centre(next, size.height, h);
       if (row >= y + band.height) break;
+      await breather.breathe();
       for (let x = 0; x < w; x++) data[next * w + x] = band.data[(row - y) * size.width + centre(x, size.width, w)] as number;
     }
   }

@@ -13,8 +13,15 @@ export interface PatchFacts {
   pixels: number[];
 }
 
-/** Adds what a tile says of a patch. */
-function addTile(sums: Float64Array, shares: Float64Array, patch: Region, tile: Region, answer: Float32Array, kinds: number): void {
+/** Adds what a tile says of a patch; a tile without an answer says that nothing lies inside of a region. */
+function addTile(
+  sums: Float64Array,
+  shares: Float64Array,
+  patch: Region,
+  tile: Region,
+  answer: Float32Array | undefined,
+  kinds: number,
+): void {
   const left = Math.max(patch.x, tile.x);
   const right = Math.min(patch.x + patch.width, tile.x + tile.width);
   const across = Float64Array.from({ length: tile.width }, (_, i) => weightAt(i + 0.5, tile.width));
@@ -25,6 +32,7 @@ function addTile(sums: Float64Array, shares: Float64Array, patch: Region, tile: 
     for (let x = left; x < right; x++, at++) {
       const weight = down * (across[x - tile.x] as number);
       shares[at]! += weight;
+      if (!answer) continue;
       for (let k = 0; k < kinds; k++) sums[at * kinds + k]! += weight * (answer[from++] as number);
     }
   }
@@ -32,7 +40,7 @@ function addTile(sums: Float64Array, shares: Float64Array, patch: Region, tile: 
 
 /**
  * The blended regions of a patch: per pixel the region of the greatest probability of at least 1/2, counted from 1; 0 where there is
- * none. Tiles without tissue say nothing, and do not count.
+ * none. Tiles without tissue were not asked: there are no regions in them.
  */
 export async function blendPatch(work: SlideWork, index: number): Promise<ItemReport> {
   const { task, plan } = work;
@@ -45,7 +53,8 @@ export async function blendPatch(work: SlideWork, index: number): Promise<ItemRe
     const shares = new Float64Array(area);
     for (const tile of plan.tiles.meeting(patch)) {
       const { facts } = await readTile(task.work, tile);
-      if (!facts.skipped) addTile(sums, shares, patch, plan.tiles.region(tile), await readAnswer(task.work, tile), kinds);
+      const answer = facts.skipped ? undefined : await readAnswer(task.work, tile);
+      addTile(sums, shares, patch, plan.tiles.region(tile), answer, kinds);
     }
     const mask = new Uint8Array(area);
     const pixels = new Array<number>(kinds).fill(0);

@@ -63,7 +63,11 @@ export class SlideRun {
   get results(): string[] {
     const { cells, regions } = this.#reads;
     const { output } = this.task;
-    return [...(cells ? [geoJsonOf(output), tableOf(output)] : []), ...(regions ? ['regions.geojson', 'regions.tif'] : [])];
+    return [
+      ...(cells ? [geoJsonOf(output), tableOf(output)] : []),
+      ...(regions ? ['regions.geojson', 'regions.tif'] : []),
+      ...(output.overlay ? ['overlay.png'] : []),
+    ];
   }
 
   /** Does all that is left to do, the files of answers last. */

@@ -104,7 +104,7 @@ class Collector {
     const image: TilePixels = { width, height, data: data as Uint8Array, origin: originOf(factors, frame) };
     const masks = await Promise.all(regions.map((mask) => (mask && factors ? resampleMask(mask, factors, signal) : mask)));
     const input: JointSampleInput = {
-      ...{ name, patient, split, maps, image },
+      ...{ name, patient, split, maps, imageFile: maps && tile.file, image },
       region: await regionsTogether(masks, pace),
       ...(cells && { table: cells.table, ...(await this.#places(cells, nuclei?.mask as LabelMask, pixels.mpp, frame)) }),
       ...known,

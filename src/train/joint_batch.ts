@@ -178,10 +178,10 @@ const stainDraw = ({ at, index }: Disturbance, most: number): Float32Array =>
   uniforms(6, at, STREAMS.stain + index).map((share) => most * (2 * share - 1));
 
 /** The feature maps that stand for a tile's image; undefined where none do. */
-export async function mapsOf({ maps, image }: JointTile, model: JointModel): Promise<ImageFeatures | undefined> {
+export async function mapsOf({ maps, image, imageFile }: JointTile, model: JointModel): Promise<ImageFeatures | undefined> {
   if (maps === undefined || model.encoder) return undefined;
   const modelHash = 'external' in model.config.image ? model.config.image.external.modelHash : undefined;
-  return readImageFeatures(maps, { modelHash, ...(image && { image: { ...image, channels: 3 as const } }) });
+  return readImageFeatures(maps, { modelHash, imageFile, ...(image && { image: { ...image, channels: 3 as const } }) });
 }
 
 /** A piece as tensors. */

@@ -20,6 +20,8 @@ export interface JointSample extends CellSample {
   image: TilePixels | undefined;
   /** The sidecar of feature maps that stand for the image: see `readImageFeatures`. */
   maps: string | undefined;
+  /** The file that the image came from, for sidecars that have its hash. */
+  imageFile: string | undefined;
   /** `[cells, 4]`: x0, y0, x1, y1 of each cell in micrometres; undefined where only their places are known. */
   boxes: Float64Array | undefined;
   /** `[height, width, regions]`: 1 inside, 0 outside, 255 where it is not known. */
@@ -33,6 +35,7 @@ export interface JointSampleInput extends Omit<SampleInput, 'table'> {
   /** 8-bit RGB, at the dataset's pixel size. */
   image?: RasterImage | TilePixels | undefined;
   maps?: string | undefined;
+  imageFile?: string | undefined;
   boxes?: Float64Array | undefined;
   region?: Uint8Array | undefined;
 }
@@ -115,12 +118,12 @@ export class JointDataset extends CellDataset {
     const samples = inputs.map((input, i): JointSample => {
       const sample = cells.samples[i] as CellSample;
       const { name } = sample;
-      const { boxes, maps } = input;
+      const { boxes, maps, imageFile } = input;
       if (boxes && boxes.length !== 4 * sample.table.length) {
         throw mismatch('UAM_SHAPE', `${name}: boxes`, `x0, y0, x1, y1 of ${sample.table.length} cells`, `${boxes.length} numbers`);
       }
       const image = input.image && pixelsOf(input.image, mpp, name);
-      return { ...sample, image, maps, boxes, region: regionOf(input, image, regions.length, name) };
+      return { ...sample, image, maps, imageFile, boxes, region: regionOf(input, image, regions.length, name) };
     });
     return new JointDataset(samples, cells.classes, regions, mpp, options.extraction);
   }

@@ -61,7 +61,9 @@ async function encoderOfMaps({ samples }: JointDataset): Promise<NonNullable<Joi
   const { levels, modelHash } = await readImageFeatures(path);
   for (const { tensor } of levels) tensor.dispose();
   const named = levels.map(({ name, stride, channels }) => ({ name, stride, channels }));
-  return { external: { levels: named, modelHash: modelHash as string } };
+  // As many as the built-in encoder of size B has at such a stride.
+  const channels = named.map(({ stride }) => Math.min(256, 8 * stride));
+  return { external: { levels: named, modelHash: modelHash as string, channels } };
 }
 
 /** The complete configuration for a dataset. */

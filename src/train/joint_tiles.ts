@@ -22,6 +22,7 @@ export interface JointTile {
   image: TilePixels | undefined;
   /** The sidecar of feature maps that stand for the image. */
   maps: string | undefined;
+  imageFile: string | undefined;
   /** `[height, width, kinds]`: 0, 1, 255. */
   region: Uint8Array | undefined;
 }
@@ -38,7 +39,7 @@ export function boxesOf(positions: Float64Array, boxes: Float64Array | undefined
   });
 }
 
-const tileOf = ({ name, image, maps, region }: JointSample): JointTile => ({ name, image, maps, region });
+const tileOf = ({ name, image, maps, imageFile, region }: JointSample): JointTile => ({ name, image, maps, imageFile, region });
 
 /**
  * @param scaling of the features; absent: cells are left out

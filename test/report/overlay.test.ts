@@ -36,6 +36,22 @@ t.test('outlines lie on the edges of cells, in the colour of the class', async (
   t.same(at(await drawOverlay(image, outlines, ['x'], own), 20, 40), [1, 2, 3]);
 });
 
+t.test('regions are tinted under the cells, with a line around', async (t) => {
+  const { image, outlines } = square();
+  const mask = { width: 10, height: 10, data: Uint8Array.from({ length: 100 }, (_, i) => (i % 10 < 5 ? 0 : 2)) };
+  const region = { mask, names: ['a', 'b'] };
+  const colors = { b: [0, 0, 255] } as const;
+  const picture = await drawOverlay({ ...image, mpp: [0.5, 0.5] }, outlines, ['tumour'], { scale: 4, colors, region });
+  t.same(at(picture, 8, 8), [200, 200, 200], 'outside, the image');
+  t.same(at(picture, 70, 8), [172, 172, 208], 'inside, tinted');
+  t.same(at(picture, 40, 8), [0, 0, 255], 'the line');
+  t.same(at(picture, 20, 40), [213, 94, 0], 'the cell');
+  const bad = (part: object) => drawOverlay(image, outlines, ['tumour'], { region: { ...region, ...part } });
+  await t.rejects(bad({ names: ['a'] }), { code: 'UAM_DATA' });
+  await t.rejects(bad({ names: [] }), { code: 'UAM_ARGUMENT' });
+  await t.rejects(bad({ mask: { ...mask, width: 9 } }), { code: 'UAM_SHAPE' });
+});
+
 t.test('sizes and legends', async (t) => {
   const { image, outlines } = square();
   const usual = await drawOverlay(image, outlines, ['tumour']);
