@@ -108,6 +108,12 @@ export async function analyseSlide(input: SlideInput, options: SlideOptions, par
     await folder.finish();
     await rm(work, { recursive: true, force: true });
     return { out: folder.path, files: [...folder.files].sort(), record };
+  } catch (error) {
+    // Nothing to go on with: a slide that cannot be read, or is none.
+    const useless = !resumed && !run.begun && !signal?.aborted;
+    for (const worker of useless ? workers : []) await worker.close();
+    if (useless) await rm(work, { recursive: true, force: true });
+    throw error;
   } finally {
     for (const worker of workers) await worker.close();
   }

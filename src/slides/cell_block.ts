@@ -15,7 +15,7 @@ import type { FeatureTable } from '../radiomics/table.js';
 import { refuseAbsent } from '../tokens/scaling.js';
 import type { BlockCells, BlockFacts, BlockOutlines } from './block_files.js';
 import { readGrid } from './slide_source.js';
-import { type ItemReport, Stages, workFile } from './slide_task.js';
+import { type ItemReport, type SlideTask, Stages, workFile } from './slide_task.js';
 import type { SlideWork } from './slide_work.js';
 import { type NumberedPolygons, polygonsOfBlock } from './split_polygons.js';
 import { holds } from './tile_plan.js';
@@ -36,6 +36,7 @@ export async function cellBlock(work: SlideWork, block: number): Promise<ItemRep
   const image = () => (read ??= stages.time('read', async () => readGrid(await work.slide(), task.grid, padded, work.signal)));
   const found = await cellsIn(work, block, padded, image, stages);
   const all = found && (await stages.time('cells', () => findCellsAsync(found.mask, callOf(work))));
+  if (all && task.origin.kind === 'mask') refuseBinary(all, task);
   const rows = all ? ownRows(all, padded, own) : [];
   if (!found || !all || rows.length === 0) {
     await store(work, block, { cells: 0, skipped: found === undefined, cut: 0 }, emptyCells(), noOutlines(), stages);
@@ -114,6 +115,21 @@ async function cellsIn(
   const mpp = (grid.mpp[0] + grid.mpp[1]) / 2;
   const { mask } = await stages.time('segment', () => segmentNuclei(pixels, { mpp, stains, threshold }, callOf(work)));
   return { mask, given: undefined };
+}
+
+/** Square micrometres that no nucleus has. */
+const NO_NUCLEUS = 5000;
+
+/** A mask that tells only where nuclei are would make one cell of each block. */
+function refuseBinary({ count, ids, areas }: Cells, { origin, grid }: SlideTask): void {
+  const area = (areas[0] as number) * grid.mpp[0] * grid.mpp[1];
+  if (count !== 1 || ![1, 255, 65535].includes(ids[0] as number) || area < NO_NUCLEUS) return;
+  const name = origin.kind === 'mask' ? origin.path : 'the mask';
+  throw new UamError(
+    'UAM_DATA',
+    `${name}: it seems to hold 0 and ${ids[0]} only, which makes one cell of ${Math.round(area)} square um: give each nucleus an id of its own ` +
+      '(connected components), or leave the mask out',
+  );
 }
 
 /** Cells of the padded block whose centroids lie in the block itself. */

@@ -43,6 +43,7 @@ export class SlideRun {
   readonly #stages: Record<string, number> = {};
   readonly #facts = new Map<string, unknown>();
   #cells = 0;
+  #begun = false;
 
   constructor(
     private readonly task: SlideTask,
@@ -51,6 +52,11 @@ export class SlideRun {
   ) {
     this.#plan = new TilePlan(task.sizes);
     this.#reads = { cells: task.origin.kind !== 'none', regions: task.regions.length > 0 };
+  }
+
+  /** Whether anything was done that takes long: the scan of a slide that cannot be analysed is not worth keeping. */
+  get begun(): boolean {
+    return this.#begun;
   }
 
   /** The files of answers, by name. */
@@ -105,6 +111,7 @@ export class SlideRun {
 
   #add(item: SlideItem, { seconds, cells = 0, facts }: ItemReport): void {
     for (const [stage, time] of Object.entries(seconds)) this.#stages[stage] = (this.#stages[stage] ?? 0) + time;
+    if (item.kind === 'block' || item.kind === 'tile') this.#begun = true;
     if (item.kind === 'block') this.#cells += cells;
     if (facts !== undefined) this.#facts.set(keyOf(item), facts);
   }
