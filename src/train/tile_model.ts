@@ -1,4 +1,5 @@
 // A model on the thread that asks, tile after tile: for those who cut images into tiles themselves.
+import { UamError } from '../errors.js';
 import { CellClassifier } from '../heads/cell_classifier.js';
 import { loadJointModel } from '../heads/joint_file.js';
 import type { JointModel } from '../heads/joint_model.js';
@@ -68,11 +69,19 @@ export class TileModel {
   }
 
   /**
-   * @throws UamError as `loadClassifier`, `loadJointModel`
+   * @throws UamError as `loadClassifier`, `loadJointModel`; `UAM_DATA` for a model that needs the feature maps of another encoder
    */
   static async load(path: string): Promise<TileModel> {
     if ((await modelKind(path)) === 'joint') {
-      const { model, classes, regions, scaling, mpp, notes } = await loadJointModel(path);
+      const { model, config, classes, regions, scaling, mpp, notes } = await loadJointModel(path);
+      if ('external' in config.image) {
+        model.dispose();
+        throw new UamError(
+          'UAM_DATA',
+          `${path}: this model sees images through feature maps of ${config.image.external.modelHash}, which are not made here: give it tiles ` +
+            'with their maps (JointUAM.predict), or train one with an encoder of its own (uam train --encoder S)',
+        );
+      }
       return new TileModel(model, { classes, regions, scaling, mpp, notes: modelNotes(notes, path) });
     }
     const { model, classes, scaling, notes } = await loadClassifier(path);

@@ -7,6 +7,7 @@ import type { RasterImage } from '../../src/image/image.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import { JointDataset } from '../../src/train/joint_dataset.js';
 import { JointUAM } from '../../src/train/joint_uam.js';
+import { TileModel } from '../../src/train/tile_model.js';
 import { writeImageFeatures } from '../../src/uam/feature_files.js';
 import { rejectsWith } from '../support/expect.js';
 import { CLASSES, jointTile, LITTLE_JOINT, SIDE } from '../support/joint_sets.js';
@@ -56,6 +57,8 @@ t.test('learns from maps, with the image or without it, and remembers whose maps
   t.same(await loaded.predict({ ...unseen, image: undefined }), { probabilities, regions }, 'the maps are what it sees');
   const blind = await loaded.predict({ ...unseen, maps: undefined, image: undefined });
   t.equal(blind.regions, undefined, 'without maps there are cells alone');
+
+  await rejectsWith(t, TileModel.load(join(folder, 'maps.safetensors')), 'UAM_DATA', /feature maps of brightness-1/);
 
   const foreign = await tileWithMaps(51, 'brightness-2');
   await rejectsWith(t, loaded.predict(foreign), 'UAM_DATA', /modelHash.*brightness-1.*brightness-2/s);
