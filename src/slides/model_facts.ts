@@ -5,18 +5,20 @@ import { modelKind } from '../heads/model_kind.js';
 import { sideOf } from '../train/joint_uam.js';
 import { modelNotes } from '../train/model_notes.js';
 import { DEFAULT_RECIPE } from '../train/recipe.js';
+import { refuseMaps } from '../train/tile_model.js';
 import type { SlideModelFacts } from './slide_model.js';
 
 /**
  * The same as the `TileModel` of the file would say.
  *
- * @throws UamError as `readJointFile`, `readModelFile`
+ * @throws UamError as `readJointFile`, `readModelFile`, `refuseMaps`
  */
 export async function modelFacts(path: string): Promise<SlideModelFacts> {
   if ((await modelKind(path)) === 'joint') {
     const { config, classes, regions, scaling, mpp, notes } = await readJointFile(path);
+    refuseMaps(config, path);
     const { extraction = DEFAULT_RECIPE, temperature, window } = modelNotes(notes, path);
-    const reads = { cells: scaling !== undefined, image: 'builtIn' in config.image };
+    const reads = { cells: scaling !== undefined, image: true };
     return { classes, regions, mpp, extraction, temperature, reads, features: scaling?.names ?? [], side: (size) => sideOf(window, size) };
   }
   const { classes, scaling, notes } = await readModelFile(path);

@@ -1,7 +1,8 @@
 // A model on the thread that asks, tile after tile: for those who cut images into tiles themselves.
 import { UamError } from '../errors.js';
 import { CellClassifier } from '../heads/cell_classifier.js';
-import { loadJointModel } from '../heads/joint_file.js';
+import type { JointConfig } from '../heads/joint_config.js';
+import { loadJointModel, readJointFile } from '../heads/joint_file.js';
 import type { JointModel } from '../heads/joint_model.js';
 import { loadClassifier } from '../heads/model_file.js';
 import { modelKind } from '../heads/model_kind.js';
@@ -48,6 +49,16 @@ interface Facts {
   mpp: number | undefined;
 }
 
+/** @throws UamError `UAM_DATA` for a model that needs the feature maps of another encoder: who has pixels alone cannot ask it */
+export function refuseMaps({ image }: JointConfig, path: string): void {
+  if ('builtIn' in image) return;
+  throw new UamError(
+    'UAM_DATA',
+    `${path}: this model sees images through feature maps of ${image.external.modelHash}, which are not made here: give it tiles with their ` +
+      'maps (JointUAM.predict), or train one with an encoder of its own (uam train --encoder S)',
+  );
+}
+
 const placesFrom = (positions: Float64Array, [x, y]: readonly [number, number]): Float64Array =>
   positions.map((place, i) => place - (i % 2 === 0 ? x : y));
 
@@ -73,15 +84,8 @@ export class TileModel {
    */
   static async load(path: string): Promise<TileModel> {
     if ((await modelKind(path)) === 'joint') {
-      const { model, config, classes, regions, scaling, mpp, notes } = await loadJointModel(path);
-      if ('external' in config.image) {
-        model.dispose();
-        throw new UamError(
-          'UAM_DATA',
-          `${path}: this model sees images through feature maps of ${config.image.external.modelHash}, which are not made here: give it tiles ` +
-            'with their maps (JointUAM.predict), or train one with an encoder of its own (uam train --encoder S)',
-        );
-      }
+      refuseMaps((await readJointFile(path)).config, path);
+      const { model, classes, regions, scaling, mpp, notes } = await loadJointModel(path);
       return new TileModel(model, { classes, regions, scaling, mpp, notes: modelNotes(notes, path) });
     }
     const { model, classes, scaling, notes } = await loadClassifier(path);
