@@ -90,23 +90,26 @@ function omeRgbPages(file: TiffFile, ome: OmePixels): Level | undefined {
 /** Smaller copies of the same view: sub-pages (OME), or later pages marked as reduced or tiled as the first is (SVS). */
 async function levelsOf(file: TiffFile, first: Level): Promise<Level[]> {
   const base = first[0]!;
-  const smaller: Level[] = [];
+  const candidates: Level[] = [];
   if (base.subPages.length > 0) {
     const depth = Math.min(...first.map((page) => page.subPages.length));
     for (let i = 0; i < depth; i++) {
-      smaller.push(await Promise.all(first.map((page) => readSubPage(file, page.subPages[i]!, page.index))));
+      candidates.push(await Promise.all(first.map((page) => readSubPage(file, page.subPages[i]!, page.index))));
     }
   } else if (first.length === 1) {
-    smaller.push(
+    candidates.push(
       ...file.pages.slice(base.index + 1).flatMap((page) => (page.tiled === base.tiled && (page.reduced || page.tiled) ? [[page]] : [])),
     );
   }
   const levels: Level[] = [first];
-  for (const level of smaller) {
+  for (const level of candidates) {
     const above = levels[levels.length - 1]![0]!;
     const [page] = level;
-    const fits = Math.abs((page!.width * base.height) / base.width - page!.height) <= 2 + 0.01 * page!.height;
-    if (fits && page!.width < above.width && level.every((one) => alike(one, base) && sameSize(one, page!))) levels.push(level);
+    // A width rounded by a pixel changes the height that fits it by `slope`.
+    const slope = base.height / base.width;
+    const fits = Math.abs(page!.width * slope - page!.height) <= 2 + slope + 0.01 * page!.height;
+    const smaller = page!.width <= above.width && page!.height <= above.height && !sameSize(page!, above);
+    if (fits && smaller && level.every((one) => alike(one, base) && sameSize(one, page!))) levels.push(level);
   }
   return levels;
 }

@@ -50,12 +50,12 @@ function halved({ width, height, channels, data }: Omit<RasterImage, 'mpp'>, how
 
 t.test('every level comes back, from our own reader', async (t) => {
   const sizes = fc.record({
-    width: fc.integer({ min: 1, max: 130 }),
-    height: fc.integer({ min: 1, max: 130 }),
+    width: fc.integer({ min: 1, max: 90 }),
+    height: fc.integer({ min: 1, max: 90 }),
     channels: fc.constantFrom(1 as const, 3 as const),
     reduction: fc.constantFrom('mean' as const, 'majority' as const),
-    tile: fc.constantFrom(16, 32, 64),
-    rows: fc.integer({ min: 1, max: 140 }),
+    tile: fc.constantFrom(16, 32),
+    rows: fc.integer({ min: 1, max: 100 }),
     kinds: fc.constantFrom(2, 3, 256),
   });
   await fc.assert(
@@ -66,6 +66,7 @@ t.test('every level comes back, from our own reader', async (t) => {
       const image = await openImage(file('any.tif'));
       t.same([image.width, image.height, image.channels, image.mpp], [width, height, channels, [0.25, 0.25]]);
       t.same(image.warnings, []);
+      t.ok(image.levels.at(-1)!.width <= options.tile && image.levels.at(-1)!.height <= options.tile, 'down to one tile');
       let expected = { width, height, channels, data };
       for (const [level, size] of image.levels.entries()) {
         if (level > 0) expected = halved(expected, reduction);
@@ -74,16 +75,19 @@ t.test('every level comes back, from our own reader', async (t) => {
       }
       await image.close();
     }),
-    { numRuns: 40 },
+    {
+      numRuns: 25,
+      examples: [[{ width: 15, height: 89, channels: 3, reduction: 'mean', tile: 16, rows: 89, kinds: 256 }]], // widths round much
+    },
   );
 });
 
 t.test('geotiff and libvips read every page alike', async (t) => {
   for (const channels of [1, 3] as const) {
     const path = file(`peer${channels}.tif`); // libvips remembers files by their names
-    const [width, height] = [700, 391];
+    const [width, height] = [300, 270];
     const data = pixels(width, height, channels, 5);
-    await write(path, { width, height, channels, mpp: [0.5, 0.499], description: 'regions: 1 tumour' }, data, 100);
+    await write(path, { width, height, channels, tile: 128, mpp: [0.5, 0.499], description: 'regions: 1 tumour' }, data, 100);
     const own = await openImage(path);
     const tiff = await fromFile(path);
     t.equal(await tiff.getImageCount(), 3);
