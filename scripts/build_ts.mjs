@@ -1,6 +1,6 @@
 // Compiles src/ to dist/cjs, and gives `import` a thin module over it. So an application that reaches the package through both
 // `import` and `require` has one Tensor class and one arena; and loading one CommonJS tree takes half the time of an ESM tree.
-// dist/esm holds the declarations that `import` sees.
+// The declarations are in dist/cjs, once; dist/esm passes them on. Comments stand in these alone: JavaScript without them is a third smaller.
 //
 // The compiler works on a copy of src/ in which the one module that needs import.meta is replaced, and which a package.json
 // declares to be CommonJS. Packages that are ESM only can be reached from src/ by `await import()`, which stays as it is.
@@ -34,11 +34,15 @@ writeFileSync(
   join(copy, 'tsconfig.json'),
   JSON.stringify({
     extends: '../../tsconfig.json',
-    compilerOptions: { rootDir: 'src', outDir: '../../dist/cjs', sourceMap: false },
+    compilerOptions: { rootDir: 'src', outDir: '../../dist/cjs', sourceMap: false, declaration: false, removeComments: true },
     include: ['src'],
   }),
 );
 compile(join('build', 'cjs', 'tsconfig.json'));
+cpSync(join(dist, 'esm'), join(dist, 'cjs'), { recursive: true });
+rmSync(join(dist, 'esm'), { recursive: true });
+mkdirSync(join(dist, 'esm'));
+writeFileSync(join(dist, 'esm', 'index.d.ts'), "export * from '../cjs/index.js';\n");
 writeFileSync(join(dist, 'cjs', 'package.json'), commonjs);
 chmodSync(join(dist, 'cjs', 'cli', 'main.js'), 0o755); // npm does so on installing; this is for a clone
 

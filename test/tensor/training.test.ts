@@ -1,4 +1,6 @@
 // A training step of a small Mamba-and-attention layer on packed sequences: learns, repeats to the bit, and leaves memory flat.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import {
   adamwState,
@@ -148,17 +150,24 @@ t.test('a layer of every kind learns, to the same bits with 1, 2 and 4 threads',
   }
 });
 
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
 t.test('1,000 training steps leave resident memory flat', async (t) => {
   const live: number[] = [];
   const resident: number[] = [];
   train(1100, (step) => {
-    if (step === 99 || step === 1099) {
-      global.gc?.();
-      live.push(memory.stats().liveBytes);
-      resident.push(process.memoryUsage().rss);
-    }
+    if (step % 250 !== 99) return;
+    collectGarbage(); // so that what is measured is held, and not only not yet collected
+    live.push(memory.stats().liveBytes);
+    resident.push(process.memoryUsage().rss);
   });
-  t.equal(live[1], live[0], 'every buffer taken in a step is given back in it');
-  const growth = ((resident[1] as number) - (resident[0] as number)) / 2 ** 20;
+  t.ok(
+    live.every((bytes) => bytes === live[0]),
+    'every buffer taken in a step is given back in it',
+  );
+  // What leaks does so in any 500 steps; pages that the system took and gives back come in some of them.
+  const rises = [0, 1, 2].map((first) => (resident[first + 2] as number) - (resident[first] as number));
+  const growth = (2 * Math.min(...rises)) / 2 ** 20;
   t.ok(growth < 24, `resident memory grew by ${growth.toFixed(1)} MB`);
 });
