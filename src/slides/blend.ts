@@ -1,11 +1,11 @@
 // Tiles lie over each other: what they say of a pixel or of a cell is averaged, with weights that fall towards the tiles' edges.
 import type { Region } from '../image/tiff_read.js';
+import { weightAt } from '../train/overlap.js';
 import { softmaxAt } from '../train/temperature.js';
 import { readBlock } from './block_files.js';
 import { readAnswer, readTile, rowsInside } from './model_tile.js';
 import { type ItemReport, Stages, workFile } from './slide_task.js';
 import type { SlideWork } from './slide_work.js';
-import { weightAt } from './tile_plan.js';
 import { readRecord, writeRecord } from './work_files.js';
 
 export interface PatchFacts {

@@ -1,10 +1,9 @@
 // The record of a run: what was read, how it was worked off, what came out, how long it took.
 import type { ImageWarning } from '../image/image.js';
 import type { SlideFacts } from './slide_facts.js';
+import type { RunTotals } from './slide_run.js';
 import type { SlideTask } from './slide_task.js';
 import type { InputMark, RunMark } from './work_folder.js';
-import type { CellTotals } from './write_cells.js';
-import type { RegionTotals } from './write_regions.js';
 
 /** A run over a slide, as `run.json` tells it. */
 export interface SlideRecord {
@@ -46,7 +45,7 @@ export interface SlideRecord {
   warnings: ImageWarning[];
 }
 
-export interface RecordParts {
+export interface RecordParts extends RunTotals {
   task: SlideTask;
   facts: SlideFacts;
   mark: RunMark;
@@ -54,12 +53,6 @@ export interface RecordParts {
   resumed: boolean;
   threads: number;
   maxMemory: number;
-  tiles: number;
-  skippedTiles: number;
-  blocks: number;
-  cells: CellTotals | undefined;
-  regions: RegionTotals | undefined;
-  stages: Record<string, number>;
   warnings: ImageWarning[];
 }
 

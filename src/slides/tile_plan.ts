@@ -1,5 +1,6 @@
 // How a slide is cut: tiles that a model sees, patches in which their answers are blended, blocks in which cells are looked for.
 import type { Region } from '../image/tiff_read.js';
+import { startsOf } from '../train/overlap.js';
 
 /** Numbers that decide how a slide is cut, in pixels of the model. */
 export interface PlanSizes {
@@ -11,24 +12,6 @@ export interface PlanSizes {
   /** Side of a block of cells, and how much around it is read, too. */
   block: number;
   margin: number;
-}
-
-/** Least weight of a pixel in a tile: what only the rim of one tile covers still has an answer. */
-const LEAST_WEIGHT = 1e-3;
-
-/**
- * What a place in a tile weighs along one axis: sin^2(pi x / side), at least 1e-3.
- *
- * @param at distance from the tile's first edge: the centre of pixel i is at i + 1/2
- * @param side of the tile
- */
-export const weightAt = (at: number, side: number): number => Math.max(Math.sin((Math.PI * at) / side) ** 2, LEAST_WEIGHT);
-
-/** Where pieces of `side` begin that cover `length`, `stride` apart; the last one is shifted inward. One piece where they are longer. */
-export function startsOf(length: number, side: number, stride: number): number[] {
-  const starts = [0];
-  while ((starts.at(-1) as number) + side < length) starts.push(Math.min((starts.at(-1) as number) + stride, length - side));
-  return starts;
 }
 
 const meets = (a: Region, b: Region): boolean => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;

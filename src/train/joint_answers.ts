@@ -6,6 +6,7 @@ import { noGrad } from '../tensor/context.js';
 import { scope } from '../tensor/scope.js';
 import { batchFrom, frameOf, type JointPiece, mapsOf, pieceOf, type TilePart } from './joint_batch.js';
 import type { JointTiles } from './joint_tiles.js';
+import { startsOf, weightAt } from './overlap.js';
 import type { Pace } from './pace.js';
 import type { Window } from './tile_turn.js';
 
@@ -19,28 +20,6 @@ export interface FieldAnswer {
 
 /** From one tile to the next, as a share of their side. */
 const STRIDE = 0.75;
-/** What the very edge of a tile weighs. */
-const LEAST = 1e-3;
-
-/**
- * Where tiles of a side begin along an axis: from 0 on, a quarter over each other, the last one shifted inward.
- *
- * @example
- * tileStarts(2000, 1024);   // [0, 768, 976]
- * tileStarts(500, 1024);    // [0]
- */
-export function tileStarts(length: number, side: number): number[] {
-  const stride = Math.max(1, Math.floor(STRIDE * side));
-  const last = Math.max(0, length - side);
-  const starts: number[] = [];
-  for (let at = 0; at < last; at += stride) starts.push(at);
-  return [...starts, last];
-}
-
-/** What a tile's word on each of its pixels weighs along an axis: sin^2(pi (x + 1/2) / side), at least 1e-3. */
-export const edgeWeights = (side: number): Float64Array =>
-  Float64Array.from({ length: side }, (_, x) => Math.max(Math.sin((Math.PI * (x + 0.5)) / side) ** 2, LEAST));
-
 /** What a model, in evaluation mode, says of a piece; `name` is that of its tile. */
 export function answerPiece(model: JointModel, piece: JointPiece, mpp: number, name: string): FieldAnswer {
   return scope(() =>
@@ -85,16 +64,18 @@ class Blend {
     this.#regions = new Float64Array(frame.width * frame.height * kinds);
   }
 
-  add(window: Window, weightAt: (row: number) => number, { rows, logits, regions }: FieldAnswer & { rows: Int32Array }): void {
+  add(window: Window, weightOf: (row: number) => number, { rows, logits, regions }: FieldAnswer & { rows: Int32Array }): void {
     const { classes, kinds, frame } = this;
     rows.forEach((row, i) => {
-      const weight = weightAt(row);
+      const weight = weightOf(row);
       const cell = row - this.first;
       this.#cellWeights[cell]! += weight;
       for (let c = 0; c < classes; c++) this.#logits[cell * classes + c]! += weight * (logits[i * classes + c] as number);
     });
     if (!regions) return;
-    const [across, down] = [edgeWeights(window.width), edgeWeights(window.height)];
+    const [across, down] = [window.width, window.height].map((side) =>
+      Float64Array.from({ length: side }, (_, i) => weightAt(i + 0.5, side)),
+    ) as [Float64Array, Float64Array];
     for (let y = 0, at = 0; y < window.height; y++) {
       for (let x = 0; x < window.width; x++) {
         const weight = (down[y] as number) * (across[x] as number);
@@ -118,8 +99,7 @@ class Blend {
 function cellWeight(tiles: JointTiles, origin: readonly [number, number], window: Window): (row: number) => number {
   const positions = tiles.cells?.positions ?? new Float64Array(0);
   const along = (place: number, start: number, axis: 0 | 1, side: number) => {
-    const pixel = (place - origin[axis]) / tiles.mpp - start;
-    return Math.max(Math.sin((Math.PI * (pixel + 0.5)) / side) ** 2, LEAST);
+    return weightAt((place - origin[axis]) / tiles.mpp - start + 0.5, side);
   };
   return (row) =>
     along(positions[2 * row] as number, window.x, 0, window.width) * along(positions[2 * row + 1] as number, window.y, 1, window.height);
@@ -139,7 +119,8 @@ export async function answerField(model: JointModel, tiles: JointTiles, tile: nu
   const { cells, kinds } = tiles;
   const [from, to] = cells ? [cells.tiles[tile] as number, cells.tiles[tile + 1] as number] : [0, 0];
   const classes = model.classifier?.config.classes ?? 0;
-  const starts = frame && !maps ? [tileStarts(frame.width, side), tileStarts(frame.height, side)] : [[0], [0]];
+  const stride = Math.floor(STRIDE * side);
+  const starts = frame && !maps ? [startsOf(frame.width, side, stride), startsOf(frame.height, side, stride)] : [[0], [0]];
   const [columns, rows] = starts as [number[], number[]];
   if (!frame || columns.length * rows.length === 1) {
     const { rows: answered, logits, regions } = answersOf(model, tiles, { tile, maps });

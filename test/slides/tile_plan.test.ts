@@ -1,6 +1,7 @@
 // How slides are cut: everything covered, weights as the specification has them, blends without seams.
 import t from 'tap';
-import { startsOf, TilePlan, weightAt } from '../../src/slides/tile_plan.js';
+import { TilePlan } from '../../src/slides/tile_plan.js';
+import { startsOf, weightAt } from '../../src/train/overlap.js';
 
 t.test('tiles begin a stride apart, and the last one is shifted inward', async (t) => {
   t.same(startsOf(1024, 1024, 768), [0]);
