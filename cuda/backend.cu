@@ -2,7 +2,8 @@
 // driver the addon loads all the same, and the runtime's answer to the first question says why there is no device.
 #include "backend.h"
 
-#include <cuda_runtime.h>
+#include "device_queue.h"
+#include "device.cuh"
 
 #define UAM_IF_0(text)
 #define UAM_IF_1(text) text

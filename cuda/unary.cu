@@ -1,6 +1,6 @@
 #include "kernels/unary.h"
 
-#include "launch.cuh"
+#include "call.cuh"
 
 namespace uam::cuda {
 
@@ -13,17 +13,19 @@ __global__ void unary_bwd_kernel(UnaryOp op, int64_t n, const float* x, const fl
 }
 
 void unary_fwd(const UnaryFwd& p) {
-  const Staged x(p.x);
-  Staged y(p.y);
-  launch(p.n, unary_fwd_kernel, p.op, p.n, x.data(), y.data());
-  y.finish();
+  Call call;
+  const float* x = call.in(p.x);
+  float* y = call.out(p.y);
+  call.launch_elements(p.n, unary_fwd_kernel, p.op, p.n, x, y);
+  call.finish();
 }
 
 void unary_bwd(const UnaryBwd& p) {
-  const Staged x(p.x), dy(p.dy);
-  Staged dx(p.dx);
-  launch(p.n, unary_bwd_kernel, p.op, p.n, x.data(), dy.data(), dx.data());
-  dx.finish();
+  Call call;
+  const float *x = call.in(p.x), *dy = call.in(p.dy);
+  float* dx = call.out(p.dx);
+  call.launch_elements(p.n, unary_bwd_kernel, p.op, p.n, x, dy, dx);
+  call.finish();
 }
 
 }  // namespace uam::cuda

@@ -1,5 +1,9 @@
 #include "backend.h"
 
+#include <atomic>
+
+#include "device_queue.h"
+
 namespace uam {
 
 namespace cpu {
@@ -15,8 +19,20 @@ const Backend& cpu_backend() {
   return table;
 }
 
+static std::atomic<MatmulPrecision> precision{MatmulPrecision::float32};
+MatmulPrecision matmul_precision() { return precision.load(std::memory_order_relaxed); }
+void set_matmul_precision(MatmulPrecision wanted) { precision.store(wanted, std::memory_order_relaxed); }
+
+static thread_local DeviceQueue* current = nullptr;
+DeviceQueue* current_queue() { return current; }
+QueueScope::QueueScope(DeviceQueue* queue) : previous_(current) { current = queue; }
+QueueScope::~QueueScope() { current = previous_; }
+
 #ifndef UAM_CUDA
 const Backend* cuda_backend() { return nullptr; }
+std::shared_ptr<DeviceQueue> make_cuda_queue() { throw KernelError("UAM_DEVICE", cuda_status()); }
+void select_cuda_device(int) {}
+CudaCard cuda_card() { throw KernelError("UAM_DEVICE", cuda_status()); }
 std::string cuda_status() { return "no CUDA device: this addon was built without CUDA (npm run build:cuda builds it in)"; }
 #endif
 

@@ -23,12 +23,14 @@ namespace uam {
 template <class T> struct In {
   const T* data = nullptr;
   int64_t size = 0;
+  bool on_device = false;  // data is an address of the card; only kernels of cuda/ ever see that
   explicit operator bool() const { return data != nullptr; }
 };
 
 template <class T> struct Out {
   T* data = nullptr;
   int64_t size = 0;
+  bool on_device = false;
   explicit operator bool() const { return data != nullptr; }
 };
 

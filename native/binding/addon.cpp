@@ -1,37 +1,22 @@
-// { cpu: { <kernel>, ..., async: { <kernel>, ... } }, cuda?: the same, runtime: { isa, setIsa, threads, setThreads, ... } }
-#include <system_error>
-
+// { cpu: { <kernel>, ..., async: { <kernel>, ... } }, cuda?: the same, runtime: { isa, setIsa, threads, ... }, device: { allocate, ... } }
 #include "backend.h"
 #include "binding/call.h"
+#include "binding/device_array.h"
+#include "binding/expose.h"
 #include "isa.h"
 
 namespace uam::binding {
 
-static Napi::Object kernels(Napi::Env env, const Backend& backend) {
+static Napi::Object kernels(Napi::Env env, const Backend& backend, Memory memory) {
   auto table = Napi::Object::New(env), asynchronous = Napi::Object::New(env);
-#define UAM_KERNEL(name, Params, ON_CPU, ON_CUDA)                     \
-  if (backend.name) {                                                 \
-    table.Set(#name, sync<Params>(env, #name, backend.name));         \
-    asynchronous.Set(#name, async<Params>(env, #name, backend.name)); \
+#define UAM_KERNEL(name, Params, ON_CPU, ON_CUDA)                             \
+  if (backend.name) {                                                         \
+    table.Set(#name, sync<Params>(env, #name, backend.name, memory));         \
+    asynchronous.Set(#name, async<Params>(env, #name, backend.name, memory)); \
   }
 #include "kernels.def"
   table.Set("async", asynchronous);
   return table;
-}
-
-template <class F> static void expose(Napi::Object object, const char* name, F&& body) {
-  object.Set(name, Napi::Function::New(
-                       object.Env(),
-                       [=](const Napi::CallbackInfo& info) -> Napi::Value {
-                         try {
-                           return body(info);
-                         } catch (const KernelError& error) {
-                           throw coded_error(info.Env(), error.code, error.what());
-                         } catch (const std::system_error& error) {  // the system gives no more threads
-                           throw coded_error(info.Env(), "UAM_MEMORY", error.what());
-                         }
-                       },
-                       name));
 }
 
 static Napi::Object runtime(Napi::Env env) {
@@ -68,9 +53,10 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   } catch (const KernelError& error) {
     throw coded_error(env, error.code, error.what());
   }
-  exports.Set("cpu", kernels(env, cpu_backend()));
-  if (auto* cuda = cuda_backend()) exports.Set("cuda", kernels(env, *cuda));
+  exports.Set("cpu", kernels(env, cpu_backend(), Memory::host));
+  if (auto* cuda = cuda_backend()) exports.Set("cuda", kernels(env, *cuda, Memory::device));
   exports.Set("runtime", runtime(env));
+  exports.Set("device", device_functions(env));
   return exports;
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "binding/napi_setup.h"
+#include "device_queue.h"
 #include "parallel.h"
 
 namespace uam::binding {
@@ -12,6 +13,11 @@ struct Environment {
   std::shared_ptr<Pool> pool = acquire_pool();
   bool alone = false;  // kernels called from here run on the calling thread only: its neighbours have work of their own
   Pool* helpers() const { return alone ? nullptr : pool.get(); }
+  std::shared_ptr<DeviceQueue> device;  // made when first asked for; arrays on the card hold it, too
+  const std::shared_ptr<DeviceQueue>& queue() {
+    if (!device) device = make_cuda_queue();
+    return device;
+  }
 };
 
 inline Environment& environment(Napi::Env env) { return *env.GetInstanceData<Environment>(); }

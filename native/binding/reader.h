@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "binding/device_array.h"
 #include "binding/environment.h"
 #include "params.h"
 
@@ -40,8 +41,9 @@ template <> struct ElementType<uint8_t> {
 
 class Reader {
  public:
-  Reader(Napi::Env env, Napi::Object args, const char* kernel, std::vector<Napi::ObjectReference>* keep)
-      : env_(env), args_(args), kernel_(kernel), keep_(keep) {}
+  // `queue`: of kernels that work on the card; null for those of the CPU, which refuse arrays that live there.
+  Reader(Napi::Env env, Napi::Object args, const char* kernel, std::vector<Napi::ObjectReference>* keep, const DeviceQueue* queue)
+      : env_(env), args_(args), kernel_(kernel), keep_(keep), queue_(queue) {}
 
   void dim(const char* field, int64_t& value) {
     const double number = read_number(field);
@@ -52,10 +54,12 @@ class Reader {
 
   template <class T> void array(const char* field, In<T>& in, Shape shape) {
     T* data = nullptr;
-    borrow(field, args_.Get(field), shape, data, in.size);
+    borrow(field, args_.Get(field), shape, data, in.size, in.on_device);
     in.data = data;
   }
-  template <class T> void array(const char* field, Out<T>& out, Shape shape) { borrow(field, args_.Get(field), shape, out.data, out.size); }
+  template <class T> void array(const char* field, Out<T>& out, Shape shape) {
+    borrow(field, args_.Get(field), shape, out.data, out.size, out.on_device);
+  }
 
   template <class Array> void optional(const char* field, Array& value, Shape shape) {
     const Napi::Value given = args_.Get(field);
@@ -103,14 +107,15 @@ class Reader {
   }
 
   // To be called after fields(), with no JavaScript in between: a getter among the parameters may have detached or moved
-  // an array that was already read.
-  void confirm() {
+  // an array that was already read. Returns what keeps the arrays on the card in place; hold it until the kernel has run.
+  std::vector<Pin> confirm() {
     for (const auto& [value, field, data, length] : borrowed_) {
       void* now = nullptr;
       size_t length_now = 0;
       napi_get_typedarray_info(env_, value, nullptr, &length_now, &now, nullptr, nullptr);
       if (now != data || length_now != length) fail("UAM_ARGUMENT", field, "left alone while it is read", "an array that a getter changed");
     }
+    return std::move(pins_);
   }
 
  private:
@@ -133,19 +138,36 @@ class Reader {
     return given.As<Napi::Number>().DoubleValue();
   }
 
-  template <class T> void borrow(const char* field, Napi::Value given, Shape shape, T*& data, int64_t& size) {
+  void check_size(const char* field, Shape shape, int64_t size) {
+    int64_t expected = 1;
+    bool overflow = false;
+    for (int64_t n : shape) overflow |= __builtin_mul_overflow(expected, n, &expected);
+    if (!overflow && size == expected) return;
+    std::string text;
+    for (int64_t n : shape) text += (text.empty() ? "" : " x ") + std::to_string(n);
+    fail("UAM_SHAPE", field, text + " elements", std::to_string(size));
+  }
+
+  template <class T> void borrow(const char* field, Napi::Value given, Shape shape, T*& data, int64_t& size, bool& on_device) {
+    if (const DeviceArray* array = device_array(given)) {
+      if (!queue_) fail("UAM_DEVICE", field, "in the memory of the host", "an array on the card: bring it with to('cpu')");
+      if (array->memory->queue.get() != queue_)
+        fail("UAM_DEVICE", field, "on the card that this thread uses", "an array of another thread's queue");
+      if (!array->memory->usable()) fail("UAM_DISPOSED", field, "an array that is still there", "one that was released");
+      if (array->type != ElementType<T>::type)
+        fail("UAM_DTYPE", field, std::string("a ") + ElementType<T>::name, "an array of other elements");
+      size = array->size;
+      data = reinterpret_cast<T*>(static_cast<char*>(array->memory->at) + array->byte_offset);
+      on_device = true;
+      check_size(field, shape, size);
+      pins_.emplace_back(array->memory);
+      return;
+    }
     if (!given.IsTypedArray() || given.As<Napi::TypedArray>().TypedArrayType() != ElementType<T>::type)
       fail("UAM_DTYPE", field, std::string("a ") + ElementType<T>::name, describe(given));
     auto array = given.As<Napi::TypedArrayOf<T>>();
     size = int64_t(array.ElementLength());
-    int64_t expected = 1;
-    bool overflow = false;
-    for (int64_t n : shape) overflow |= __builtin_mul_overflow(expected, n, &expected);
-    if (overflow || size != expected) {
-      std::string text;
-      for (int64_t n : shape) text += (text.empty() ? "" : " x ") + std::to_string(n);
-      fail("UAM_SHAPE", field, text + " elements", std::to_string(size));
-    }
+    check_size(field, shape, size);
     static T nowhere{};  // an empty array has no address, yet it is not absent
     data = size ? array.Data() : &nowhere;
     if (reinterpret_cast<uintptr_t>(data) % alignof(T) != 0)
@@ -166,7 +188,9 @@ class Reader {
   Napi::Object args_;
   const char* kernel_;
   std::vector<Napi::ObjectReference>* keep_;
+  const DeviceQueue* queue_;
   std::vector<Borrowed> borrowed_;
+  std::vector<Pin> pins_;
 };
 
 }  // namespace uam::binding

@@ -111,6 +111,11 @@ export function setAlone(alone: boolean): void {
   load().addon?.runtime.setAlone(alone);
 }
 
+/** Whether this addon has CUDA kernels and this machine a card for them. */
+export function hasCuda(): boolean {
+  return load().addon?.cuda !== undefined;
+}
+
 /** The addon's runtime functions, where it is loaded. */
 export function nativeRuntime() {
   return load().addon?.runtime;

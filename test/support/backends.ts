@@ -1,5 +1,5 @@
 import { type Backend, setBackend, setThreads } from '../../src/index.js';
-import { nativeRuntime } from '../../src/native/device.js';
+import { currentBackend, hasCuda, nativeRuntime } from '../../src/native/device.js';
 
 export interface TestBackend {
   name: string;
@@ -9,17 +9,22 @@ export interface TestBackend {
 
 const isas = ['baseline', 'avx2', 'avx512'];
 
-/** The reference, and the CPU kernels with every instruction set that this machine has. */
+/** The reference, the CPU kernels with every instruction set that this machine has, and a card's (or its emulation's). */
 export function testBackends(): TestBackend[] {
   const runtime = nativeRuntime();
   const native = runtime ? isas.slice(0, isas.indexOf(runtime.bestIsa()) + 1) : [];
-  return [{ name: 'reference', backend: 'reference' }, ...native.map((isa) => ({ name: `cpu ${isa}`, backend: 'cpu' as const, isa }))];
+  return [
+    { name: 'reference', backend: 'reference' },
+    ...native.map((isa) => ({ name: `cpu ${isa}`, backend: 'cpu' as const, isa })),
+    ...(hasCuda() ? [{ name: 'cuda', backend: 'cuda' as const }] : []),
+  ];
 }
 
 /** Runs `body` on a backend with a number of threads, and puts things back. */
 export function onBackend<T>({ backend, isa }: TestBackend, threads: number, body: () => T): T {
   const runtime = nativeRuntime();
   const before = { isa: runtime?.isa(), threads: runtime?.threads() };
+  const backendBefore = currentBackend();
   setBackend(backend);
   if (isa) runtime?.setIsa(isa);
   setThreads(threads);
@@ -30,6 +35,6 @@ export function onBackend<T>({ backend, isa }: TestBackend, threads: number, bod
       runtime.setIsa(before.isa);
       setThreads(before.threads);
     }
-    setBackend(runtime ? 'cpu' : 'reference');
+    setBackend(backendBefore);
   }
 }
