@@ -150,7 +150,7 @@ Fault* Queue::new_fault(Report report) {
   check(cudaMallocAsync(&word, sizeof(Fault), stream_), "allocating");
   check(cudaMemsetAsync(word, 0xff, sizeof(Fault), stream_), "preparing");
   std::lock_guard lock(mutex_);
-  watched_.push_back({static_cast<Fault*>(word), std::move(report)});
+  watched_.push_back({static_cast<Fault*>(word), std::move(report), current_kernel()});
   return static_cast<Fault*>(word);
 }
 
@@ -159,6 +159,17 @@ std::vector<Queue::Watched> Queue::take_watched() {
   std::vector<Watched> watched;
   watched.swap(watched_);
   return watched;
+}
+
+// Within the kernel's own call the binding says its name; when somebody else waits, it is said here.
+void Queue::Watched::look_at(Fault found) const {
+  if (found == kNoFault) return;
+  try {
+    report(int64_t(found >> 32), int32_t(uint32_t(found)));
+  } catch (const KernelError& error) {
+    if (!kernel || current_kernel()) throw;
+    throw KernelError(error.code, std::string(kernel) + ": " + error.what());
+  }
 }
 
 // The earliest call that found something wrong speaks for all: later ones may have worked on what it left.
@@ -171,8 +182,7 @@ void Queue::report_faults() {
     cudaFreeAsync(watched[i].word, stream_);
   }
   check(cudaStreamSynchronize(stream_), "reading what kernels found");
-  for (size_t i = 0; i < watched.size(); ++i)
-    if (words[i] != kNoFault) watched[i].report(int64_t(words[i] >> 32), int32_t(uint32_t(words[i])));
+  for (size_t i = 0; i < watched.size(); ++i) watched[i].look_at(words[i]);
 }
 
 // A copy on its way into pinned memory, with the faults known by then behind it.
@@ -191,8 +201,7 @@ class Queue::Download : public DeviceQueue::Arrival {
   ~Download() override { cudaFreeHost(pinned_); }
   const void* data() const override { return pinned_; }
   void check() const override {
-    for (size_t i = 0; i < watched_.size(); ++i)
-      if (words()[i] != kNoFault) watched_[i].report(int64_t(words()[i] >> 32), int32_t(uint32_t(words()[i])));
+    for (size_t i = 0; i < watched_.size(); ++i) watched_[i].look_at(words()[i]);
   }
   void arrived() const { arrived_(); }
 

@@ -40,6 +40,8 @@ class Queue : public DeviceQueue {
   struct Watched {
     Fault* word;
     Report report;
+    const char* kernel;
+    void look_at(Fault found) const;
   };
   std::vector<Watched> take_watched();
   void report_faults();
