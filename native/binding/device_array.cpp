@@ -72,12 +72,14 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
   return handle_of(info.Env(), {std::move(memory), 0, size, type});
 }
 
-// view(array, first element, elements): the same memory
+// view(array, first element, elements, dtype): the same memory; dtype may be another of the same size
 Napi::Value view(const Napi::CallbackInfo& info) {
   const DeviceArray& array = array_at(info, 0);
   const int64_t first = count_at(info, 1), size = count_at(info, 2);
+  const napi_typedarray_type type = type_named(info[3].ToString().Utf8Value());
   if (first > array.size || size > array.size - first) throw KernelError("UAM_ARGUMENT", "a view must lie within its array");
-  return handle_of(info.Env(), {array.memory, array.byte_offset + first * element_bytes(array.type), size, array.type});
+  if (element_bytes(type) != element_bytes(array.type)) throw KernelError("UAM_DTYPE", "a view's elements must be as wide as the array's");
+  return handle_of(info.Env(), {array.memory, array.byte_offset + first * element_bytes(array.type), size, type});
 }
 
 // A copy to the host that settles a promise: the driver calls back on a thread of its own, which wakes this one.
