@@ -14,9 +14,9 @@ __device__ __forceinline__ Quad gates_of(const float* gate, int64_t group, int64
 }
 
 // n = groups * width elements, but for the columns that the last group of four may lack. A thread has a quad.
-template <bool kAligned, bool kPerColumn>
-__global__ void gate_mix_fwd_kernel(int64_t n, int64_t quads, int64_t width, Divisor quads_of_group, const float* gate, const float* a,
-                                    const float* b, float* y) {
+template <bool kAligned, bool kPerColumn> __global__ void gate_mix_fwd_kernel(int64_t n, int64_t quads, int64_t width,
+                                                                              Divisor quads_of_group, const float* gate, const float* a,
+                                                                              const float* b, float* y) {
   for (int64_t q = first_element(); q < quads; q += element_step()) {
     const int64_t group = quads_of_group.quotient(q), column = (q - group * quads_of_group.divisor()) * 4, at = group * width + column;
     const int64_t count = min(width - column, n - at);
@@ -30,9 +30,9 @@ __global__ void gate_mix_fwd_kernel(int64_t n, int64_t quads, int64_t width, Div
 }
 
 // The lanes of a group (a power of two, at most a warp) take its quads in turn, and sum what goes to the gate among them.
-template <bool kAligned, bool kPerColumn>
-__global__ void gate_mix_bwd_kernel(int64_t n, int64_t groups, int64_t width, int lanes, const float* gate, const float* a, const float* b,
-                                    const float* dy, float* d_gate, float* d_a, float* d_b) {
+template <bool kAligned, bool kPerColumn> __global__ void gate_mix_bwd_kernel(int64_t n, int64_t groups, int64_t width, int lanes,
+                                                                              const float* gate, const float* a, const float* b,
+                                                                              const float* dy, float* d_gate, float* d_a, float* d_b) {
   const int lane = int(threadIdx.x) & (lanes - 1), group_in_warp = int(threadIdx.x & 31u) / lanes;
   // The first group of the warp: its threads go round together, for they exchange sums.
   for (int64_t first = (first_element() & ~int64_t(31)) / lanes; first < groups; first += element_step() / lanes) {

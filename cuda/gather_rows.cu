@@ -12,7 +12,8 @@ namespace {
 struct RowQuads {
   int64_t quads, width;
   Divisor quads_of_row;
-  RowQuads(int64_t rows, int64_t width) : quads(rows * quads_of(width)), width(width), quads_of_row(std::max<int64_t>(quads_of(width), 1), quads) {}
+  RowQuads(int64_t rows, int64_t width)
+      : quads(rows * quads_of(width)), width(width), quads_of_row(std::max<int64_t>(quads_of(width), 1), quads) {}
   // visit(row, column)
   template <class Visit> __device__ __forceinline__ void each(Visit&& visit) const {
     for (int64_t q = first_element(); q < quads; q += element_step()) {
@@ -28,9 +29,8 @@ Fault* index_fault(Call& call, int64_t rows) {
 
 }  // namespace
 
-template <bool kAligned>
-__global__ void gather_rows_fwd_kernel(RowQuads targets, int64_t rows, int64_t n, Divisor by_n, const float* x, const int32_t* index, float* y,
-                                       Fault* fault) {
+template <bool kAligned> __global__ void gather_rows_fwd_kernel(RowQuads targets, int64_t rows, int64_t n, Divisor by_n, const float* x,
+                                                                const int32_t* index, float* y, Fault* fault) {
   targets.each([&](int64_t target, int64_t column) {
     const int64_t o = by_n.quotient(target), j = target - o * n, count = targets.width - column;
     const int32_t row = index[j];
@@ -56,9 +56,8 @@ void gather_rows_fwd(const GatherRowsFwd& p) {
 // ---- the gradient ----
 
 // Few indices: each row looks through all of them.
-template <bool kAligned>
-__global__ void scatter_few_kernel(RowQuads targets, int64_t rows, int64_t n, Divisor by_rows, const float* dy, const int32_t* index, float* dx,
-                                   Fault* fault) {
+template <bool kAligned> __global__ void scatter_few_kernel(RowQuads targets, int64_t rows, int64_t n, Divisor by_rows, const float* dy,
+                                                            const int32_t* index, float* dx, Fault* fault) {
   if (first_element() < n && (index[first_element()] < 0 || index[first_element()] >= rows))
     report_fault(fault, first_element(), index[first_element()]);
   targets.each([&](int64_t target, int64_t column) {
@@ -85,8 +84,8 @@ struct SortedPlaces {
   const int32_t* start;           // [rows + 1]
 };
 
-template <bool kAligned>
-__device__ __forceinline__ Quad sum_places(const SortedPlaces& sorted, int64_t first, int64_t end, const float* dy, int64_t width, int64_t count) {
+template <bool kAligned> __device__ __forceinline__ Quad sum_places(const SortedPlaces& sorted, int64_t first, int64_t end, const float* dy,
+                                                                    int64_t width, int64_t count) {
   Quad total;
   for (int64_t i = first; i < end; ++i) {
     const Quad from = load_quad<kAligned>(dy + int64_t(sorted.places[i]) * width, count);
@@ -97,9 +96,8 @@ __device__ __forceinline__ Quad sum_places(const SortedPlaces& sorted, int64_t f
 }
 
 // parts: [outer * chunks, head and tail, width rounded up to quads]
-template <bool kAligned>
-__global__ void scatter_chunks_kernel(RowQuads chunks_of_all, int64_t chunks, int64_t rows, Divisor by_chunks, SortedPlaces sorted,
-                                      const float* dy, float4* parts) {
+template <bool kAligned> __global__ void scatter_chunks_kernel(RowQuads chunks_of_all, int64_t chunks, int64_t rows, Divisor by_chunks,
+                                                               SortedPlaces sorted, const float* dy, float4* parts) {
   chunks_of_all.each([&](int64_t chunk_of_all, int64_t column) {
     const int64_t o = by_chunks.quotient(chunk_of_all), chunk = chunk_of_all - o * chunks, width = chunks_of_all.width;
     const int64_t first = chunk * kChunk, end = min(first + kChunk, sorted.n), quads = quads_of(width);
@@ -117,9 +115,8 @@ __global__ void scatter_chunks_kernel(RowQuads chunks_of_all, int64_t chunks, in
   });
 }
 
-template <bool kAligned>
-__global__ void scatter_many_kernel(RowQuads targets, int64_t chunks, int64_t rows, Divisor by_rows, SortedPlaces sorted, const float* dy,
-                                    const float4* parts, float* dx) {
+template <bool kAligned> __global__ void scatter_many_kernel(RowQuads targets, int64_t chunks, int64_t rows, Divisor by_rows,
+                                                             SortedPlaces sorted, const float* dy, const float4* parts, float* dx) {
   targets.each([&](int64_t target, int64_t column) {
     const int64_t o = by_rows.quotient(target), row = target - o * rows, width = targets.width, quads = quads_of(width);
     const int64_t first = sorted.start[row], end = sorted.start[row + 1], chunk = first / kChunk;

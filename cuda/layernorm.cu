@@ -7,8 +7,7 @@ namespace uam::cuda {
 
 // x - mean = (x - base) - shift, as on the CPU: `base` is the mean as float32 holds it, `shift` the mean of x - base, which is exact or
 // nearly so. Rows whose float32 sums overflow (or hold NaN or infinities, where nothing helps) are summed again in doubles.
-template <int kTeam, int kQuads, bool kAligned>
-__global__ void __launch_bounds__(kRowThreads)
+template <int kTeam, int kQuads, bool kAligned> __global__ void __launch_bounds__(kRowThreads)
     layernorm_fwd_kernel(int64_t rows, int64_t width, float eps, const float* x, const float* weight, const float* bias, float* out,
                          float* mean, float* rstd) {
   using Team = RowTeam<kTeam, kQuads, kAligned>;
@@ -82,8 +81,7 @@ __global__ void __launch_bounds__(kRowThreads)
 }
 
 // parts: [blocks, 2, width], sums of dOut n and of dOut over the rows of a block; null where nobody asks.
-template <int kTeam, int kQuads, bool kAligned>
-__global__ void __launch_bounds__(kRowThreads)
+template <int kTeam, int kQuads, bool kAligned> __global__ void __launch_bounds__(kRowThreads)
     layernorm_bwd_kernel(int64_t rows, int64_t width, const float* x, const float* d_out, const float* weight, const float* mean,
                          const float* rstd, float* d_x, float* parts) {
   using Team = RowTeam<kTeam, kQuads, kAligned>;
@@ -116,7 +114,8 @@ __global__ void __launch_bounds__(kRowThreads)
     sum_g = team.sum(sum_g);
     sum_gd = team.sum(sum_gd);
     if (!there) return;
-    const float shift = float(apart), mean_g = float(sum_g / Sum(width)), mean_gn = float((sum_gd - apart * sum_g) * Sum(scale) / Sum(width));
+    const float shift = float(apart), mean_g = float(sum_g / Sum(width)),
+                mean_gn = float((sum_gd - apart * sum_g) * Sum(scale) / Sum(width));
     team.each([&](int q, int64_t at) {
       const Quad v = values.get(team, q, at), dy = slopes.get(team, q, at);
       Quad n;

@@ -72,7 +72,8 @@ struct Spread {
   int columns, lanes;
   Divisor by_inner;
 
-  Spread(int64_t outer, int64_t axis, int64_t inner) : axis(axis), inner(inner), columns_in_all(outer * inner), by_inner(inner, outer * inner) {
+  Spread(int64_t outer, int64_t axis, int64_t inner)
+      : axis(axis), inner(inner), columns_in_all(outer * inner), by_inner(inner, outer * inner) {
     const auto few = [&](int64_t least) { return least < columns_in_all; };
     lanes = 1;
     if (inner == 1)
@@ -120,8 +121,8 @@ __global__ void reduce_kernel(Spread spread, float scale, const float* x, float*
 }
 
 // Eight columns a block, 32 threads each: the segments of one column.
-template <class Op>
-__global__ void reduce_parts_kernel(int64_t columns, int64_t segments, float scale, const typename Op::State* parts, float* y, int32_t* index) {
+template <class Op> __global__ void reduce_parts_kernel(int64_t columns, int64_t segments, float scale, const typename Op::State* parts,
+                                                        float* y, int32_t* index) {
   const int column = int(threadIdx.x) % 8, lane = int(threadIdx.x) / 8;
   const int64_t c = blockIdx.x * int64_t(8) + column;
   typename Op::State state = Op::nothing();

@@ -14,8 +14,7 @@ __device__ __forceinline__ Silu silu(float z) {
   return {z * s, s * fmaf(z, fminf(3e38f, e) * s, 1.f)};
 }
 
-template <int kTeam, int kQuads, bool kAligned>
-__global__ void __launch_bounds__(kRowThreads)
+template <int kTeam, int kQuads, bool kAligned> __global__ void __launch_bounds__(kRowThreads)
     rmsnorm_fwd_kernel(int64_t rows, int64_t width, float eps, const float* x, const float* residual, const float* z, const float* weight,
                        float* out, float* residual_out, float* rstd) {
   using Team = RowTeam<kTeam, kQuads, kAligned>;
@@ -73,10 +72,9 @@ __global__ void __launch_bounds__(kRowThreads)
 }
 
 // parts: [blocks, width], sums of dOut n silu(z) over the rows of a block; null where nobody asks.
-template <int kTeam, int kQuads, bool kAligned>
-__global__ void __launch_bounds__(kRowThreads)
-    rmsnorm_bwd_kernel(int64_t rows, int64_t width, const float* h, const float* d_out, const float* z, const float* weight, const float* rstd,
-                       const float* d_residual_out, float* d_h, float* d_z, float* parts) {
+template <int kTeam, int kQuads, bool kAligned> __global__ void __launch_bounds__(kRowThreads)
+    rmsnorm_bwd_kernel(int64_t rows, int64_t width, const float* h, const float* d_out, const float* z, const float* weight,
+                       const float* rstd, const float* d_residual_out, float* d_h, float* d_z, float* parts) {
   using Team = RowTeam<kTeam, kQuads, kAligned>;
   using Sum = typename Team::Sum;
   const Team team(width);

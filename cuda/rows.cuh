@@ -43,7 +43,9 @@ template <int kTeam, int kQuads, bool kAligned> struct RowTeam {
     }
   }
 
-  __device__ __forceinline__ Quad read(const float* row, int64_t at) const { return load_quad<kAligned>(row + at, kAligned ? 4 : width - at); }
+  __device__ __forceinline__ Quad read(const float* row, int64_t at) const {
+    return load_quad<kAligned>(row + at, kAligned ? 4 : width - at);
+  }
   __device__ __forceinline__ void write(float* row, int64_t at, const Quad& quad) const {
     store_quad<kAligned>(row + at, quad, kAligned ? 4 : width - at);
   }
