@@ -50,7 +50,8 @@ class Call {
     return at;
   }
   template <class T> const T* upload(const std::vector<T>& table) { return upload(table.data(), int64_t(table.size())); }
-  const int32_t* upload(const Offsets& offsets) { return upload(offsets.values); }
+  // Kernels whose offsets may come from the card (offsets.on_device) trust nothing in them.
+  const int32_t* upload(const Offsets& offsets) { return offsets.on_device ? offsets.on_device : upload(offsets.values); }
 
   // Working memory until the call ends; its contents are not set.
   template <class T> T* scratch(int64_t size) {
