@@ -286,6 +286,16 @@ UAM_HD inline void write_pairs(MatrixRows& rows, const Roi& roi, const GlcmEntry
   }
 }
 
+// The bytes that glcm_features takes at most, of so many levels and entries.
+UAM_HD inline int64_t glcm_feature_bytes(int64_t levels, double highest, int64_t entries, bool symmetrical) {
+  const double most_keys = 2 * kDenseGrey + 1;
+  const int64_t keys = highest < most_keys ? int64_t(highest) : int64_t(most_keys);
+  const int64_t pairs = 32 * (2 * keys + 1) + (highest > kDenseGrey ? 64 * entries : 0);
+  const int64_t dense = least(levels, kDenseEigen), whole = 8 * dense * dense * (symmetrical ? 1 : 2) + 16 * dense;
+  const int64_t lanczos = levels > kDenseEigen ? 8 * (levels + 4) * (kLanczosSteps + 3) + 32 * kLanczosSteps : 0;
+  return 48 * levels + pairs + most(whole, lanczos) + 1024;
+}
+
 // The mean over the angles that have pairs. MCC alone can be NaN at some of them.
 struct GlcmMean {
   double sums[kGlcmColumns] = {};

@@ -95,6 +95,7 @@ Roi gather_roi(const RoiInput& input, int64_t r, int64_t reach, Scratch& scratch
 // Writes rows of four numbers into input.matrix, as many as fit.
 class MatrixRows {
  public:
+  MatrixRows() = default;
   UAM_HD explicit MatrixRows(const RoiInput& input) : next_(input.matrix.data), end_(input.matrix.data + input.matrix.size) {
     for (double* at = next_; at < end_; ++at) *at = NAN;
   }
@@ -105,8 +106,8 @@ class MatrixRows {
   }
 
  private:
-  double* next_;
-  double* end_;
+  double* next_ = nullptr;
+  double* end_ = nullptr;
 };
 
 // Steps between neighbours: half of the rings at the given distances (infinity norm), so that each pair is met once, in rows
