@@ -50,7 +50,8 @@ class Call {
     return at;
   }
   template <class T> const T* upload(const std::vector<T>& table) { return upload(table.data(), int64_t(table.size())); }
-  const int32_t* upload(const Offsets& offsets) { return upload(offsets.values); }
+  // Kernels whose offsets may come from the card (offsets.on_device) trust nothing in them.
+  const int32_t* upload(const Offsets& offsets) { return offsets.on_device ? offsets.on_device : upload(offsets.values); }
 
   // Working memory until the call ends; its contents are not set.
   template <class T> T* scratch(int64_t size) {
@@ -73,7 +74,9 @@ class Call {
 #else
     if (grid.shared > 48 * 1024)
       check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(grid.shared)), "asking for shared memory");
-    kernel<<<grid.blocks, grid.threads, grid.shared, queue_.stream()> > >(args...);
+    // clang-format off
+    kernel<<<grid.blocks, grid.threads, grid.shared, queue_.stream()>>>(args...);
+    // clang-format on
     check(cudaGetLastError(), "launching the kernel");
 #endif
   }

@@ -7,7 +7,7 @@
 namespace uam::cuda {
 
 namespace {
-constexpr int64_t kHalf = 1 << 20, kLargestStaged = 1 << 16;
+constexpr int64_t kHalf = 4 << 20, kPiece = 1 << 20;  // bytes of the pinned ring, and the most that one copy takes of it
 std::atomic<int> selected_device{0};
 }  // namespace
 
@@ -92,18 +92,15 @@ void* Queue::staging(int64_t bytes) {
 }
 
 void Queue::upload(void* to, const void* from, int64_t bytes) {
-  if (bytes == 0) return;
   use();
-  if (bytes > kLargestStaged) {
-    // From memory that is not pinned; the driver stages it and returns when it has read all of it.
-    check(cudaMemcpyAsync(to, from, size_t(bytes), cudaMemcpyHostToDevice, stream_), "copying to the card");
-    check(cudaStreamSynchronize(stream_), "copying to the card");
-    return;
-  }
   std::lock_guard lock(mutex_);
-  void* staged = staging(bytes);
-  std::memcpy(staged, from, size_t(bytes));
-  check(cudaMemcpyAsync(to, staged, size_t(bytes), cudaMemcpyHostToDevice, stream_), "copying to the card");
+  // Piece by piece through pinned memory: a copy from anywhere else would wait for the kernels before it.
+  for (int64_t at = 0; at < bytes; at += kPiece) {
+    const auto piece = size_t(std::min(kPiece, bytes - at));
+    void* staged = staging(int64_t(piece));
+    std::memcpy(staged, static_cast<const char*>(from) + at, piece);
+    check(cudaMemcpyAsync(static_cast<char*>(to) + at, staged, piece, cudaMemcpyHostToDevice, stream_), "copying to the card");
+  }
 }
 
 void Queue::download(void* to, const void* from, int64_t bytes) {
@@ -150,7 +147,7 @@ Fault* Queue::new_fault(Report report) {
   check(cudaMallocAsync(&word, sizeof(Fault), stream_), "allocating");
   check(cudaMemsetAsync(word, 0xff, sizeof(Fault), stream_), "preparing");
   std::lock_guard lock(mutex_);
-  watched_.push_back({static_cast<Fault*>(word), std::move(report)});
+  watched_.push_back({static_cast<Fault*>(word), std::move(report), current_kernel()});
   return static_cast<Fault*>(word);
 }
 
@@ -159,6 +156,17 @@ std::vector<Queue::Watched> Queue::take_watched() {
   std::vector<Watched> watched;
   watched.swap(watched_);
   return watched;
+}
+
+// Within the kernel's own call the binding says its name; when somebody else waits, it is said here.
+void Queue::Watched::look_at(Fault found) const {
+  if (found == kNoFault) return;
+  try {
+    report(int64_t(found >> 32), int32_t(uint32_t(found)));
+  } catch (const KernelError& error) {
+    if (!kernel || current_kernel()) throw;
+    throw KernelError(error.code, std::string(kernel) + ": " + error.what());
+  }
 }
 
 // The earliest call that found something wrong speaks for all: later ones may have worked on what it left.
@@ -171,8 +179,7 @@ void Queue::report_faults() {
     cudaFreeAsync(watched[i].word, stream_);
   }
   check(cudaStreamSynchronize(stream_), "reading what kernels found");
-  for (size_t i = 0; i < watched.size(); ++i)
-    if (words[i] != kNoFault) watched[i].report(int64_t(words[i] >> 32), int32_t(uint32_t(words[i])));
+  for (size_t i = 0; i < watched.size(); ++i) watched[i].look_at(words[i]);
 }
 
 // A copy on its way into pinned memory, with the faults known by then behind it.
@@ -191,8 +198,7 @@ class Queue::Download : public DeviceQueue::Arrival {
   ~Download() override { cudaFreeHost(pinned_); }
   const void* data() const override { return pinned_; }
   void check() const override {
-    for (size_t i = 0; i < watched_.size(); ++i)
-      if (words()[i] != kNoFault) watched_[i].report(int64_t(words()[i] >> 32), int32_t(uint32_t(words()[i])));
+    for (size_t i = 0; i < watched_.size(); ++i) watched_[i].look_at(words()[i]);
   }
   void arrived() const { arrived_(); }
 

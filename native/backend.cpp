@@ -25,8 +25,16 @@ void set_matmul_precision(MatmulPrecision wanted) { precision.store(wanted, std:
 
 static thread_local DeviceQueue* current = nullptr;
 DeviceQueue* current_queue() { return current; }
-QueueScope::QueueScope(DeviceQueue* queue) : previous_(current) { current = queue; }
-QueueScope::~QueueScope() { current = previous_; }
+static thread_local const char* running = nullptr;
+const char* current_kernel() { return running; }
+QueueScope::QueueScope(DeviceQueue* queue, const char* kernel) : previous_(current), previous_kernel_(running) {
+  current = queue;
+  running = kernel;
+}
+QueueScope::~QueueScope() {
+  current = previous_;
+  running = previous_kernel_;
+}
 
 #ifndef UAM_CUDA
 const Backend* cuda_backend() { return nullptr; }

@@ -52,15 +52,18 @@ void set_matmul_precision(MatmulPrecision precision);
 
 DeviceQueue* current_queue();  // of this thread; null outside a kernel call
 
+const char* current_kernel();  // the name of the kernel whose host side runs on this thread; null outside
+
 class QueueScope {
  public:
-  explicit QueueScope(DeviceQueue* queue);
+  QueueScope(DeviceQueue* queue, const char* kernel);
   ~QueueScope();
   QueueScope(const QueueScope&) = delete;
   QueueScope& operator=(const QueueScope&) = delete;
 
  private:
   DeviceQueue* previous_;
+  const char* previous_kernel_;
 };
 
 }  // namespace uam

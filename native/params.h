@@ -35,9 +35,12 @@ template <class T> struct Out {
 };
 
 // Boundaries of packed sequences: sequence s holds tokens [at(s), at(s + 1)).
+// Those that a kernel made (moe_dispatch) may live on the card: then only cuda/ reads them, and nobody has checked them.
 struct Offsets {
   std::vector<int32_t> values;
-  int64_t sequences() const { return values.empty() ? 0 : int64_t(values.size()) - 1; }
+  const int32_t* on_device = nullptr;
+  int64_t count = 0;  // of values, wherever they are
+  int64_t sequences() const { return count > 0 ? count - 1 : 0; }
   int64_t at(int64_t s) const { return values[size_t(s)]; }
   int64_t length(int64_t s) const { return at(s + 1) - at(s); }
 };

@@ -4,7 +4,23 @@ export { UamError, type UamErrorCode } from './errors.js';
 export * from './heads/index.js';
 export * from './image/index.js';
 export { type AsyncOptions, callKernel, callKernelAsync } from './native/call.js';
-export { type Backend, type Device, type RuntimeInfo, runtimeInfo, setBackend, setThreads } from './native/device.js';
+export {
+  type Backend,
+  chooseDevice,
+  cudaBytes,
+  cudaCard,
+  type Device,
+  type MatmulPrecision,
+  matmulPrecision,
+  type RuntimeInfo,
+  runtimeInfo,
+  setBackend,
+  setMatmulPrecision,
+  setThreads,
+  synchronize,
+} from './native/device.js';
+export type { DeviceArray } from './native/device_array.js';
+export type { CudaCard } from './native/load.js';
 export * from './nn/index.js';
 export * from './ops/index.js';
 export { type Analysis, type AnalysisInput, type AnalysisOptions, analyseImage } from './pipeline.js';

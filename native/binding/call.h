@@ -19,7 +19,7 @@ template <class P>
 Failure run_guarded(Kernel<P> kernel, const P& params, const char* name, Pool* pool, DeviceQueue* queue, const int32_t* cancel) {
   try {
     RunScope scope(pool, cancel);
-    QueueScope queue_scope(queue);
+    QueueScope queue_scope(queue, name);
     kernel(params);
     return {};
   } catch (const KernelError& error) {

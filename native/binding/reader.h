@@ -68,11 +68,20 @@ class Reader {
 
   void offsets(const char* field, Offsets& offsets, int64_t total) {
     const Napi::Value given = args_.Get(field);
+    if (const DeviceArray* array = device_array(given)) {
+      int32_t* data = nullptr;
+      bool on_device = false;
+      borrow(field, given, {array->size}, data, offsets.count, on_device);
+      offsets.on_device = data;
+      if (offsets.count < 1) fail("UAM_ARGUMENT", field, "at least one offset (0)", "an empty array");
+      return;
+    }
     if (!given.IsTypedArray() || given.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array)
       fail("UAM_DTYPE", field, "an Int32Array of sequence offsets", describe(given));
     auto array = given.As<Napi::Int32Array>();
     if (array.ElementLength() < 1) fail("UAM_ARGUMENT", field, "at least one offset (0)", "an empty array");
     offsets.values.assign(array.Data(), array.Data() + array.ElementLength());
+    offsets.count = int64_t(offsets.values.size());
     const auto& at = offsets.values;
     bool rising = at.front() == 0 && at.back() == total;
     for (size_t i = 1; i < at.size(); ++i) rising = rising && at[i] >= at[i - 1];

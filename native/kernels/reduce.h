@@ -2,6 +2,7 @@
 //   sum   y[o, i] = scale * sum_a x[o, a, i]
 //   max   y[o, i] = max_a x[o, a, i], index[o, i] = the first a that attains it (NaN counts as greater than any number)
 //   min   likewise
+// Backward of max and min: dx[o, index[o, i], i] = dy[o, i], and 0 elsewhere.
 #pragma once
 #include "params.h"
 
@@ -25,6 +26,21 @@ struct Reduce {
     v.array("x", x, {outer, axis, inner});
     v.array("y", y, {outer, inner});
     v.optional("index", index, {outer, inner});
+  }
+};
+
+struct ReduceBwd {
+  int64_t outer, axis, inner;
+  In<int32_t> index;  // [outer, inner], each in [0, axis)
+  In<float> dy;       // [outer, inner]
+  Out<float> dx;      // [outer, axis, inner]
+  template <class V> void fields(V&& v) {
+    v.dim("outer", outer);
+    v.dim("axis", axis);
+    v.dim("inner", inner);
+    v.array("index", index, {outer, inner});
+    v.array("dy", dy, {outer, inner});
+    v.array("dx", dx, {outer, axis, inner});
   }
 };
 

@@ -1,5 +1,6 @@
 import { UamError, type UamErrorCode } from '../errors.js';
 import { currentBackend, kernelTable } from './device.js';
+import { DeviceArray } from './device_array.js';
 import type { KernelTable } from './load.js';
 
 export interface AsyncOptions {
@@ -32,6 +33,26 @@ function wantsReference(params: object): boolean {
   return false;
 }
 
+/** Small tables that say how an array is walked: they stay on the host, whatever the device. */
+const hostTables = /^(shape|offsets\w*|\w*[sS]trides\w*)$/;
+
+/** Whether the arrays live on the card. Some here and some there is an error: nothing is copied behind the caller's back. */
+function livesOnCard(kernelName: string, params: object): boolean {
+  let onCard: string | undefined;
+  let onHost: string | undefined;
+  for (const [field, value] of Object.entries(params)) {
+    if (value instanceof DeviceArray) onCard ??= field;
+    else if (ArrayBuffer.isView(value) && !hostTables.test(field)) onHost ??= field;
+  }
+  if (onCard !== undefined && onHost !== undefined) {
+    throw new UamError(
+      'UAM_DEVICE',
+      `${kernelName}: all arrays must live on one device, but ${onCard} is on cuda and ${onHost} on cpu; move tensors with to('cuda') or to('cpu')`,
+    );
+  }
+  return onCard !== undefined;
+}
+
 function refuseAborted(kernelName: string, { signal }: AsyncOptions): void {
   if (signal?.aborted) throw new UamError('UAM_ABORTED', `${kernelName}: the call was aborted by its signal`, { cause: signal.reason });
 }
@@ -56,9 +77,10 @@ async function runAsync(native: KernelTable, kernelName: string, params: object,
  */
 export function kernel<P extends object>(kernelName: string, reference: (params: P) => void): Kernel<P> {
   return bind(kernelName, reference, (params) => {
-    const native = kernelTable(currentBackend());
+    const backend = livesOnCard(kernelName, params) ? 'cuda' : currentBackend();
+    const native = kernelTable(backend);
     if (!native || wantsReference(params)) return undefined;
-    if (!native[kernelName]) throw new UamError('UAM_DEVICE', `${kernelName} has no ${currentBackend()} kernel`);
+    if (!native[kernelName]) throw new UamError('UAM_DEVICE', `${kernelName} has no ${backend} kernel`);
     return native;
   });
 }
@@ -96,8 +118,9 @@ function bind<P extends object>(
   return Object.assign(call, { async, kernelName, reference });
 }
 
-function nativeTable(kernelName: string): KernelTable {
-  const table = kernelTable(currentBackend() === 'cuda' ? 'cuda' : 'cpu') as KernelTable;
+function nativeTable(kernelName: string, params: object): KernelTable {
+  const onCard = livesOnCard(kernelName, params) || currentBackend() === 'cuda';
+  const table = kernelTable(onCard ? 'cuda' : 'cpu') as KernelTable;
   if (kernelName === 'async' || !Object.hasOwn(table, kernelName)) {
     const known = Object.keys(table).filter((name) => name !== 'async');
     throw new UamError('UAM_ARGUMENT', `there is no kernel '${kernelName}'; the kernels are ${known.join(', ')}`);
@@ -110,7 +133,7 @@ function nativeTable(kernelName: string): KernelTable {
  * are those that `fields()` names in its contract, `native/kernels/<name>.h`, and are checked against it.
  *
  * @param kernelName a name of `native/kernels.def`, such as `'selective_scan_fwd'`
- * @param params typed arrays and numbers; outputs are written in place
+ * @param params typed arrays (or the `memory` of tensors, on either device) and numbers; outputs are written in place
  * @throws UamError `UAM_ARGUMENT`, `UAM_SHAPE`, `UAM_DTYPE` for parameters that do not fit the contract or an unknown name,
  *   `UAM_ADDON` without the addon
  * @example
@@ -118,7 +141,7 @@ function nativeTable(kernelName: string): KernelTable {
  * callKernel('accumulate', { n: 3, x: Float32Array.of(1, 2, 3), y });
  */
 export function callKernel(kernelName: string, params: object): void {
-  const table = nativeTable(kernelName);
+  const table = nativeTable(kernelName, params);
   try {
     table[kernelName]?.(params);
   } catch (error) {
@@ -136,5 +159,5 @@ export function callKernel(kernelName: string, params: object): void {
  * await callKernelAsync('accumulate', { n: 3, x: Float32Array.of(1, 2, 3), y }, { signal: AbortSignal.timeout(1000) });
  */
 export async function callKernelAsync(kernelName: string, params: object, options: AsyncOptions = {}): Promise<void> {
-  return runAsync(nativeTable(kernelName), kernelName, params, options);
+  return runAsync(nativeTable(kernelName, params), kernelName, params, options);
 }

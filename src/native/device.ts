@@ -1,5 +1,5 @@
-import { UamError } from '../errors.js';
-import { type KernelTable, type Loaded, loadAddon } from './load.js';
+import { UamError, type UamErrorCode } from '../errors.js';
+import { type Addon, type CudaCard, type KernelTable, type Loaded, loadAddon } from './load.js';
 
 /** Where tensors live. */
 export type Device = 'cpu' | 'cuda';
@@ -114,6 +114,95 @@ export function setAlone(alone: boolean): void {
 /** Whether this addon has CUDA kernels and this machine a card for them. */
 export function hasCuda(): boolean {
   return load().addon?.cuda !== undefined;
+}
+
+/** The addon's functions for the memory of a card; an error in the driver's words where there is none. */
+export function deviceFunctions() {
+  kernelTable('cuda');
+  return (load().addon as Addon).device;
+}
+
+/**
+ * Describes the card that device 'cuda' means.
+ *
+ * @throws UamError `UAM_DEVICE` in the driver's words where there is none, `UAM_ADDON` without the addon
+ * @example
+ * if (runtimeInfo().cuda.startsWith('ready')) console.log(cudaCard().name);
+ */
+export function cudaCard(): CudaCard {
+  return deviceFunctions().card();
+}
+
+/** How products of matrices are rounded on a card; the CPU always multiplies in float32. */
+export type MatmulPrecision = (typeof precisions)[number];
+const precisions = ['float32', 'tf32', 'bf16'] as const;
+
+/**
+ * Chooses how linear layers, convolutions and attention multiply on a card: `'float32'` (the default) is exact; `'tf32'` and
+ * `'bf16'` round the factors to 11 and 8 significant bits for the tensor cores, and add up in float32. Parameters and results stay
+ * float32. Heeded by everything in this process that runs on a card, and by nothing on the CPU.
+ *
+ * @throws UamError `UAM_DEVICE` where there is no card, `UAM_ARGUMENT` for another name
+ * @example
+ * if (runtimeInfo().cuda.startsWith('ready')) setMatmulPrecision('bf16');
+ */
+export function setMatmulPrecision(precision: MatmulPrecision): void {
+  const index = precisions.indexOf(precision);
+  if (index < 0) throw new UamError('UAM_ARGUMENT', `precision must be one of ${precisions.join(', ')}, received '${String(precision)}'`);
+  deviceFunctions().setMatmulPrecision(index);
+}
+
+/** How products of matrices are rounded on a card now. @example if (runtimeInfo().cuda.startsWith('ready')) matmulPrecision(); */
+export function matmulPrecision(): MatmulPrecision {
+  return precisions[deviceFunctions().matmulPrecision()] as MatmulPrecision;
+}
+
+/**
+ * A device as users name it: 'cpu', 'cuda', 'cuda:1' (that card), or 'auto' (the card where there is one, else the CPU). Checks that
+ * it is there, and makes the named card the one that 'cuda' means.
+ *
+ * @returns `'cpu'` or `'cuda'`
+ * @throws UamError `UAM_DEVICE` in the driver's words for a card that is not there, `UAM_ARGUMENT` for another name
+ * @example
+ * const device = chooseDevice('auto');
+ */
+export function chooseDevice(name: string): Device {
+  if (name === 'cpu') return 'cpu';
+  if (name === 'auto') return hasCuda() ? 'cuda' : 'cpu';
+  const [, index] = /^cuda(?::(\d{1,3}))?$/.exec(name) ?? [];
+  if (!/^cuda(:\d{1,3})?$/.test(name)) {
+    throw new UamError('UAM_ARGUMENT', `device must be 'auto', 'cpu', 'cuda' or 'cuda:<number>', received '${name}'`);
+  }
+  const device = deviceFunctions();
+  if (index !== undefined) device.select(Number(index));
+  try {
+    device.card();
+  } catch (error) {
+    throw new UamError('UAM_DEVICE', `${name}: ${(error as Error).message}`, { cause: error });
+  }
+  return 'cuda';
+}
+
+/** Bytes that arrays of this thread hold on the card. @example cudaBytes();   // 0 where nothing lives there */
+export function cudaBytes(): number {
+  return load().addon?.device.liveBytes() ?? 0;
+}
+
+/**
+ * Waits until the card has done everything that this thread asked of it: kernels are enqueued and run behind JavaScript's back.
+ * Without a card there is nothing to wait for.
+ *
+ * @throws what kernels found wrong since somebody last waited, such as an index out of range (`UAM_ARGUMENT`); `UAM_DEVICE`
+ * @example synchronize();
+ */
+export function synchronize(): void {
+  if (!hasCuda()) return;
+  try {
+    deviceFunctions().wait();
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    throw code?.startsWith('UAM_') ? new UamError(code as UamErrorCode, message, { cause: error }) : error;
+  }
 }
 
 /** The addon's runtime functions, where it is loaded. */

@@ -11,9 +11,45 @@ export type AsyncKernelFunction = (params: object, cancel?: Int32Array) => Promi
 /** The kernels of one device: `{ selective_scan_fwd(params), ..., async: { selective_scan_fwd(params, cancel) } }`. */
 export type KernelTable = Record<string, KernelFunction> & { async: Record<string, AsyncKernelFunction> };
 
+/** The addon's functions for the memory of a card; handles are opaque. */
+export interface DeviceFunctions {
+  allocate(dtype: string, length: number): object;
+  view(array: object, first: number, length: number, dtype: string): object;
+  release(array: object): void;
+  upload(to: object, from: ArrayBufferView): void;
+  download(from: object, to: ArrayBufferView): void;
+  downloadLater(from: object, to: ArrayBufferView): Promise<void>;
+  copy(to: object, from: object): void;
+  fill(array: object, value: number): void;
+  wait(): void;
+  liveBytes(): number;
+  select(index: number): void;
+  card(): CudaCard;
+  matmulPrecision(): number;
+  setMatmulPrecision(precision: number): void;
+}
+
+/** A CUDA card, as its driver describes it. */
+export interface CudaCard {
+  name: string;
+  /** Its number among those of the machine. */
+  index: number;
+  /** Compute capability, such as '9.0'. */
+  capability: string;
+  /** CUDA version of the driver and of the runtime in the addon, as 1000 major + 10 minor. */
+  driver: number;
+  runtime: number;
+  /** Bytes in all, and free now. */
+  memory: number;
+  free: number;
+  /** What the addon's kernels were compiled for. */
+  architectures: string;
+}
+
 export interface Addon {
   cpu: KernelTable;
   cuda?: KernelTable;
+  device: DeviceFunctions;
   runtime: {
     isa(): string;
     bestIsa(): string;

@@ -58,7 +58,7 @@ export interface AdamwState {
  */
 export function adamwState(parameters: readonly Tensor[], options: { amsgrad?: boolean } = {}): AdamwState {
   requireOptions('adamwState', options, ['amsgrad']);
-  const zeros = () => parameters.map((parameter) => Tensor.zeros(parameter.shape, parameter.dtype).keep());
+  const zeros = () => parameters.map((parameter) => Tensor.zeros(parameter.shape, parameter.dtype, parameter.device).keep());
   return { step: 0, m: zeros(), v: zeros(), vMax: options.amsgrad ? zeros() : undefined };
 }
 

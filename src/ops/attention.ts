@@ -60,8 +60,8 @@ const optionNames = ['scale', 'causal', 'kLens', 'keyMask', 'bias', 'offsetsQ', 
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): AttentionResult {
   const problem = problemOf(q, k, v, options);
-  const out = Tensor.empty([...q.shape.slice(0, -1), problem.dimV], q.dtype);
-  const lse = Tensor.empty([problem.heads, problem.tokensQ], q.dtype);
+  const out = Tensor.empty([...q.shape.slice(0, -1), problem.dimV], q.dtype, q.device);
+  const lse = Tensor.empty([problem.heads, problem.tokensQ], q.dtype, q.device);
   attentionFwd({ ...problem, out: floats(out), lse: floats(lse) });
   const { bias } = options;
   record('attention', [q, k, v, bias], out, (dOut, needs) => {
@@ -167,6 +167,6 @@ function problemOf(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): 
     },
     ...{ biasBatch, biasHeads, lengthQ: biasQ, lengthK: biasK, scale: options.scale ?? 1 / Math.sqrt(dim), causal, offsetsQ, offsetsK },
     ...{ q: floats(q), k: floats(k), v: floats(v), bias: optionalFloats(bias) },
-    ...{ kLens: kLens?.data as Int32Array | undefined, keyMask: keyMask?.data as Uint8Array | undefined },
+    ...{ kLens: kLens?.memory as Int32Array | undefined, keyMask: keyMask?.memory as Uint8Array | undefined },
   };
 }

@@ -91,8 +91,8 @@ export function bceWithLogits(x: Tensor, target: Tensor, options: BceWithLogitsO
   if (posWeight) requireShape(op, 'posWeight', requireTensor(op, 'posWeight', posWeight), [columns]);
   if (keep) requireShape(op, 'keep', requireTensor(op, 'keep', keep, ['uint8']), x.shape);
   requireSameDtype(op, x, target, posWeight);
-  const loss = Tensor.empty(reduction === 0 ? x.shape : [], x.dtype);
-  const divisor = Tensor.empty([1], x.dtype);
+  const loss = Tensor.empty(reduction === 0 ? x.shape : [], x.dtype, x.device);
+  const divisor = Tensor.empty([1], x.dtype, x.device);
   const shared = () => ({
     reduction,
     rows: columns > 0 ? x.size / columns : 0,
@@ -100,12 +100,12 @@ export function bceWithLogits(x: Tensor, target: Tensor, options: BceWithLogitsO
     x: floats(x),
     target: floats(target),
     posWeight: optionalFloats(posWeight),
-    keep: keep?.data as Uint8Array | undefined,
+    keep: keep?.memory as Uint8Array | undefined,
     divisor: floats(divisor),
   });
   bceWithLogitsFwd({ ...shared(), loss: floats(loss) });
   return record(op, [x], loss, (dLoss) => {
-    const dX = Tensor.empty(x.shape, x.dtype);
+    const dX = Tensor.empty(x.shape, x.dtype, x.device);
     bceWithLogitsBwd({ ...shared(), dLoss: floats(dLoss), dX: floats(dX) });
     return [dX];
   });

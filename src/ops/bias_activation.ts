@@ -1,5 +1,6 @@
 import { kernel } from '../native/call.js';
 import type { FloatArray } from '../tensor/arena.js';
+import { sizeOf } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { activationFunction } from './activation.js';
 import { floats, optionalFloats } from './check.js';
@@ -44,12 +45,12 @@ export function biasActivationGradients(
   pre: Tensor | undefined,
   { columns, offsets, needsBias }: { columns: number; offsets: Int32Array; needsBias: boolean },
 ): { dPre: Tensor; dBias: Tensor | undefined } {
-  const dPre = pre ? Tensor.empty(dy.shape, dy.dtype) : dy;
-  const dBias = needsBias ? Tensor.empty([offsets.length - 1, columns], dy.dtype) : undefined;
+  const dPre = pre ? Tensor.empty(dy.shape, dy.dtype, dy.device) : dy;
+  const dBias = needsBias ? Tensor.empty([offsets.length - 1, columns], dy.dtype, dy.device) : undefined;
   if (pre || dBias) {
     biasActivationBwd({
       activation,
-      rows: offsets.at(-1) as number,
+      rows: sizeOf(dy.shape.slice(0, -1)),
       columns,
       offsets,
       dy: floats(dy),

@@ -44,7 +44,7 @@ function apply(name: string, a: Tensor, b: Tensor): Tensor {
   const op = functions.findIndex(([known]) => known === name);
   const outShape = broadcastShape(name, a.shape, b.shape);
   const { shape, strides } = mergeAxes(outShape, [broadcastStrides(a.shape, outShape), broadcastStrides(b.shape, outShape)]);
-  const y = Tensor.empty(outShape, a.dtype);
+  const y = Tensor.empty(outShape, a.dtype, a.device);
   binaryKernel({
     op,
     rank: shape.length,
@@ -66,7 +66,7 @@ function operands(name: string, a: Tensor | number, b: Tensor | number): [Tensor
   const like = a instanceof Tensor ? a : b;
   if (!(like instanceof Tensor)) requireTensor(name, 'a', a);
   const { dtype } = like as Tensor;
-  const tensor = (value: Tensor | number) => (typeof value === 'number' ? Tensor.full([], value, dtype) : value);
+  const tensor = (value: Tensor | number) => (typeof value === 'number' ? Tensor.full([], value, dtype, (like as Tensor).device) : value);
   const pair: [Tensor, Tensor] = [requireTensor(name, 'a', tensor(a)), requireTensor(name, 'b', tensor(b))];
   requireSameDtype(name, ...pair);
   return pair;
@@ -93,7 +93,7 @@ export const add = (a: Tensor | number, b: Tensor | number): Tensor => binary('a
 
 /** a - b, elementwise, with broadcasting. @example sub(Tensor.from([1, 2]), Tensor.from([3, 4])); */
 export const sub = (a: Tensor | number, b: Tensor | number): Tensor =>
-  binary('sub', a, b, (dy) => ({ da: () => dy, db: () => apply('mul', dy, Tensor.full([], -1, dy.dtype)) }));
+  binary('sub', a, b, (dy) => ({ da: () => dy, db: () => apply('mul', dy, Tensor.full([], -1, dy.dtype, dy.device)) }));
 
 /** a * b, elementwise, with broadcasting. @example mul(Tensor.from([1, 2]), 3); */
 export const mul = (a: Tensor | number, b: Tensor | number): Tensor =>
@@ -103,7 +103,7 @@ export const mul = (a: Tensor | number, b: Tensor | number): Tensor =>
 export const div = (a: Tensor | number, b: Tensor | number): Tensor =>
   binary('div', a, b, (dy, _a, b, y) => ({
     da: () => apply('div', dy, b),
-    db: () => apply('mul', apply('div', apply('mul', dy, y), b), Tensor.full([], -1, dy.dtype)),
+    db: () => apply('mul', apply('div', apply('mul', dy, y), b), Tensor.full([], -1, dy.dtype, dy.device)),
   }));
 
 /** 1 where `winner` >= `other`, else 0, times dy: where both are equal, the whole gradient goes to one side. */

@@ -119,7 +119,7 @@ export function causalConv1d(x: Tensor, weight: Tensor, options: CausalConv1dOpt
   if (!activations.includes(activation)) throw mismatch('UAM_ARGUMENT', `${op}: activation`, "'none' or 'silu'", `'${String(activation)}'`);
   const dtype = requireSameDtype(op, x, weight, bias);
   const offsets = offsetsOf(op, options.offsets, tokens);
-  const out = Tensor.empty(x.shape, dtype);
+  const out = Tensor.empty(x.shape, dtype, x.device);
   const inputs = (): Conv1dParams => ({
     tokens,
     dim,

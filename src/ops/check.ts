@@ -41,17 +41,17 @@ export function requireOptions(op: string, options: object, known: readonly stri
 
 /** The elements of a float tensor, for a kernel's parameters. */
 export function floats(tensor: Tensor): FloatArray {
-  return tensor.data as FloatArray;
+  return tensor.memory as FloatArray;
 }
 
 /** The same for a tensor that may be absent. */
 export function optionalFloats(tensor: Tensor | undefined): FloatArray | undefined {
-  return tensor?.data as FloatArray | undefined;
+  return tensor?.memory as FloatArray | undefined;
 }
 
 /** A new tensor like `tensor` where `needed`, else undefined: gradients that nobody asked for are not computed. */
 export function gradientOf(tensor: Tensor | undefined, needed: boolean | undefined): Tensor | undefined {
-  return tensor && needed ? Tensor.empty(tensor.shape, tensor.dtype) : undefined;
+  return tensor && needed ? Tensor.empty(tensor.shape, tensor.dtype, tensor.device) : undefined;
 }
 
 export type { Shape };

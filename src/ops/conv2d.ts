@@ -75,7 +75,7 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Te
     kernelWidth,
     ...steps,
   };
-  const y = Tensor.empty([batch, gridHeight, gridWidth, outputs], dtype);
+  const y = Tensor.empty([batch, gridHeight, gridWidth, outputs], dtype, x.device);
   if (imageChannels === 1 && outputs === groups) return depthwiseConv2d(geometry, x, weight, bias, y);
 
   conv2dFwd({ ...geometry, x: floats(x), weight: floats(weight), bias: optionalFloats(bias), y: floats(y) });

@@ -74,7 +74,7 @@ export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTranspos
   const image = { imageHeight, imageWidth, imageChannels };
   const geometry: ConvGeometry = { batch, groups, ...image, gridHeight, gridWidth, gridChannels, kernelHeight, kernelWidth, ...steps };
 
-  const y = Tensor.empty([batch, imageHeight, imageWidth, outputs], dtype);
+  const y = Tensor.empty([batch, imageHeight, imageWidth, outputs], dtype, x.device);
   convTranspose2dFwd({ ...geometry, x: floats(x), weight: floats(weight), bias: optionalFloats(bias), y: floats(y) });
   return record('convTranspose2d', [x, weight, bias], y, (dy, [needsX, needsWeight, needsBias]) => {
     const dx = gradientOf(x, needsX);

@@ -1,9 +1,10 @@
 import { mismatch, UamError } from '../errors.js';
 import { kernel } from '../native/call.js';
-import type { DataArray, FloatArray } from '../tensor/arena.js';
+import { DeviceArray } from '../native/device_array.js';
+import type { DataArray } from '../tensor/arena.js';
 import { record } from '../tensor/autograd.js';
 import { broadcastStrides, contiguousStrides, format, mergeAxes, normalAxis, type Shape, sameShape, sizeOf } from '../tensor/shape.js';
-import { Tensor } from '../tensor/tensor.js';
+import { Tensor, type TensorMemory } from '../tensor/tensor.js';
 import { requireTensor } from './check.js';
 import { int32, walk } from './walk.js';
 
@@ -33,8 +34,14 @@ interface Side {
 }
 
 /** Native code copies 32-bit elements as they are, so integers travel as floats; bytes take the TypeScript definition. */
-const asFloats = (data: DataArray): DataArray =>
-  data instanceof Int32Array ? new Float32Array(data.buffer as ArrayBuffer, data.byteOffset, data.length) : data;
+function asFloats(memory: TensorMemory): DataArray {
+  if (memory instanceof Int32Array) return new Float32Array(memory.buffer as ArrayBuffer, memory.byteOffset, memory.length);
+  if (!(memory instanceof DeviceArray)) return memory;
+  if (memory.dtype === 'uint8') {
+    throw new UamError('UAM_DEVICE', "uint8 tensors on cuda cannot be rearranged: permute, slice or join them before to('cuda')");
+  }
+  return (memory.dtype === 'int32' ? memory.as('float32') : memory) as unknown as DataArray;
+}
 
 function copy(shape: Shape, source: Side, target: Side): void {
   const merged = mergeAxes(shape, [source.strides, target.strides]);
@@ -47,33 +54,18 @@ function copy(shape: Shape, source: Side, target: Side): void {
     shape: int32(merged.shape),
     sourceStrides: int32(merged.strides[0] as number[]),
     targetStrides: int32(merged.strides[1] as number[]),
-    source: asFloats(source.tensor.data),
-    target: asFloats(target.tensor.data),
+    source: asFloats(source.tensor.memory),
+    target: asFloats(target.tensor.memory),
   };
   if (source.tensor.dtype === 'uint8') copyKernel.reference(params);
   else copyKernel(params);
 }
 
-/** `x` repeated to `shape` and multiplied by `scale`; not recorded. */
-export function broadcastCopy(x: Tensor, shape: Shape, scale = 1): Tensor {
-  const y = Tensor.empty(shape, x.dtype);
-  const scaled = scale === 1 ? x : Tensor.from((x.data as FloatArray).map((value) => value * scale) as FloatArray, x.shape);
-  copy(shape, { tensor: scaled, strides: broadcastStrides(x.shape, shape) }, { tensor: y, strides: contiguousStrides(shape) });
+/** `x` repeated to `shape`; not recorded. */
+export function broadcastCopy(x: Tensor, shape: Shape): Tensor {
+  const y = Tensor.empty(shape, x.dtype, x.device);
+  copy(shape, { tensor: x, strides: broadcastStrides(x.shape, shape) }, { tensor: y, strides: contiguousStrides(shape) });
   return y;
-}
-
-/** Zeros of `shape` with dy[o, i] at [o, index[o, i], i]: the gradient of picking one element along an axis. */
-export function scatterAlongAxis(
-  dy: Tensor,
-  index: Int32Array,
-  [outer, length, inner]: readonly [number, number, number],
-  shape: Shape,
-): Tensor {
-  const dx = Tensor.zeros(shape, dy.dtype);
-  for (let o = 0; o < outer; o++) {
-    for (let i = 0; i < inner; i++) dx.data[(o * length + (index[o * inner + i] as number)) * inner + i] = dy.data[o * inner + i] as number;
-  }
-  return dx;
 }
 
 const anyDtype = ['float32', 'float64', 'int32', 'uint8'] as const;
@@ -108,7 +100,7 @@ export function permute(x: Tensor, order: readonly number[]): Tensor {
     throw mismatch('UAM_ARGUMENT', 'permute: order', `every axis of ${format(x.shape)} once`, format(order));
   }
   const shape = axes.map((axis) => x.shape[axis] as number);
-  const y = Tensor.empty(shape, x.dtype);
+  const y = Tensor.empty(shape, x.dtype, x.device);
   const strides = contiguousStrides(x.shape);
   copy(shape, { tensor: x, strides: axes.map((axis) => strides[axis] as number) }, { tensor: y, strides: contiguousStrides(shape) });
   return record('permute', [x], y, (dy) => [
@@ -154,11 +146,11 @@ export function slice(x: Tensor, begin: readonly number[], end: readonly number[
   if (wholeRows && shape.length > 0) {
     y = x.rows(first[0] as number, last[0] as number);
   } else {
-    y = Tensor.empty(shape, x.dtype);
+    y = Tensor.empty(shape, x.dtype, x.device);
     copy(shape, { tensor: x, strides, offset }, { tensor: y, strides: contiguousStrides(shape) });
   }
   return record('slice', [x], y, (dy) => {
-    const dx = Tensor.zeros(x.shape, dy.dtype);
+    const dx = Tensor.zeros(x.shape, dy.dtype, dy.device);
     copy(shape, { tensor: dy, strides: contiguousStrides(shape) }, { tensor: dx, strides, offset });
     return [dx];
   });
@@ -182,7 +174,7 @@ export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
   const lengths = tensors.map((tensor) => tensor.shape[at] as number);
   const shape = head.shape.map((n, i) => (i === at ? lengths.reduce((a, b) => a + b, 0) : n));
   const strides = contiguousStrides(shape);
-  const y = Tensor.empty(shape, head.dtype);
+  const y = Tensor.empty(shape, head.dtype, head.device);
   const starts = lengths.map((_, i) => lengths.slice(0, i).reduce((a, b) => a + b, 0));
   tensors.forEach((tensor, i) => {
     const offset = (starts[i] as number) * (strides[at] as number);
@@ -191,7 +183,7 @@ export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
   return record('concat', tensors, y, (dy, needs) =>
     tensors.map((tensor, i) => {
       if (!needs[i]) return undefined;
-      const part = Tensor.empty(tensor.shape, dy.dtype);
+      const part = Tensor.empty(tensor.shape, dy.dtype, dy.device);
       const offset = (starts[i] as number) * (strides[at] as number);
       copy(tensor.shape, { tensor: dy, strides, offset }, { tensor: part, strides: contiguousStrides(tensor.shape) });
       return part;

@@ -128,8 +128,8 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
     throw mismatch('UAM_ARGUMENT', `${op}: labelSmoothing`, 'between 0 and 1', String(labelSmoothing));
   if (!Number.isInteger(ignoreIndex)) throw new UamError('UAM_ARGUMENT', `${op}: ignoreIndex must be an integer, received ${ignoreIndex}`);
-  const loss = Tensor.empty(reduction === 0 ? target.shape : [], logits.dtype);
-  const divisor = Tensor.empty([1], logits.dtype);
+  const loss = Tensor.empty(reduction === 0 ? target.shape : [], logits.dtype, logits.device);
+  const divisor = Tensor.empty([1], logits.dtype, logits.device);
   const shared = () => ({
     reduction,
     rows: target.size,
@@ -137,13 +137,13 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
     ignoreIndex,
     labelSmoothing,
     logits: floats(logits),
-    target: target.data as Int32Array,
+    target: target.memory as Int32Array,
     classWeight: optionalFloats(classWeight),
     divisor: floats(divisor),
   });
   crossEntropyFwd({ ...shared(), loss: floats(loss) });
   return record(op, [logits], loss, (dLoss) => {
-    const dLogits = Tensor.empty(logits.shape, logits.dtype);
+    const dLogits = Tensor.empty(logits.shape, logits.dtype, logits.device);
     crossEntropyBwd({ ...shared(), dLoss: floats(dLoss), dLogits: floats(dLogits) });
     return [dLogits];
   });

@@ -36,7 +36,7 @@ export function dropout(x: Tensor, rate: number, key: RandomKey): Tensor {
   if (!(rate >= 0 && rate < 1)) throw mismatch('UAM_ARGUMENT', 'dropout: rate', 'in [0, 1)', String(rate));
   const params = { rate, ...checkKey('dropout', key), n: x.size };
   const apply = (from: Tensor): Tensor => {
-    const to = Tensor.empty(from.shape, from.dtype);
+    const to = Tensor.empty(from.shape, from.dtype, from.device);
     dropoutKernel({ ...params, x: floats(from), y: floats(to) });
     return to;
   };

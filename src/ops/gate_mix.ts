@@ -70,7 +70,7 @@ export function gateMix(gate: Tensor, a: Tensor, b: Tensor): Tensor {
   if (groups === 0 ? columns > 0 : columns % groups !== 0) {
     throw mismatch('UAM_SHAPE', `${op}: gate`, `[${rows}, a divisor of ${columns}]`, format(gate.shape));
   }
-  const y = Tensor.empty(a.shape, dtype);
+  const y = Tensor.empty(a.shape, dtype, a.device);
   const params = (): GateMixParams => ({
     ...{ rows, groups, width: groups === 0 ? 0 : columns / groups },
     ...{ gate: floats(gate), a: floats(a), b: floats(b) },

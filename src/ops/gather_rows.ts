@@ -55,10 +55,10 @@ export function gather(x: Tensor, index: Tensor, axis = 0): Tensor {
   requireTensor('gather', 'index', index, ['int32']);
   requireShape('gather', 'index', index, ['n']);
   const layout = layoutOf('gather', x.shape, index, axis);
-  const y = Tensor.empty(replaced(x.shape, axis, index.size), x.dtype);
+  const y = Tensor.empty(replaced(x.shape, axis, index.size), x.dtype, x.device);
   gatherRowsFwd({ ...layout, x: floats(x), y: floats(y) });
   return record('gather', [x], y, (dy) => {
-    const dx = Tensor.empty(x.shape, x.dtype);
+    const dx = Tensor.empty(x.shape, x.dtype, x.device);
     gatherRowsBwd({ ...layout, dy: floats(dy), dx: floats(dx) });
     return [dx];
   });
@@ -80,10 +80,10 @@ export function scatterAdd(x: Tensor, index: Tensor, length: number, axis = 0): 
   requireShape('scatterAdd', 'index', index, [x.shape[normalAxis('scatterAdd', axis, x.shape.length)] as number]);
   const shape = replaced(x.shape, axis, length);
   const layout = layoutOf('scatterAdd', shape, index, axis);
-  const y = Tensor.empty(shape, x.dtype);
+  const y = Tensor.empty(shape, x.dtype, x.device);
   gatherRowsBwd({ ...layout, dy: floats(x), dx: floats(y) });
   return record('scatterAdd', [x], y, (dy) => {
-    const dx = Tensor.empty(x.shape, x.dtype);
+    const dx = Tensor.empty(x.shape, x.dtype, x.device);
     gatherRowsFwd({ ...layout, x: floats(dy), y: floats(dx) });
     return [dx];
   });
@@ -101,6 +101,6 @@ function layoutOf(op: string, shape: readonly number[], index: Tensor, axis: num
     rows: shape[at] as number,
     width: sizeOf(shape.slice(at + 1)),
     n: index.size,
-    index: index.data as Int32Array,
+    index: index.memory as Int32Array,
   };
 }

@@ -77,6 +77,10 @@ export interface GroupedLinearOptions {
   activation?: Activation;
 }
 
+/** On a card the offsets stay where moeDispatch made them: reading them would wait for it. Its kernels trust nothing in them. */
+const groupOffsets = (offsets: Tensor, rows: number): Int32Array =>
+  offsets.device === 'cpu' ? offsetsOf('groupedLinear', offsets, rows) : (offsets.memory as Int32Array);
+
 /**
  * A linear layer with weights of its own for each group of rows, such as the experts of a mixture:
  * y[i] = activation(x[i] weight[g]^T + bias[g]) for the rows i in [offsets[g], offsets[g + 1]).
@@ -112,11 +116,11 @@ export function groupedLinear(
   if (bias) requireShape('groupedLinear', 'bias', bias, [groups, outputs]);
   requireShape('groupedLinear', 'offsets', offsets, [groups + 1]);
 
-  const layout: Layout = { rows, inputs, outputs, offsets: offsetsOf('groupedLinear', offsets, rows) };
+  const layout: Layout = { rows, inputs, outputs, offsets: groupOffsets(offsets, rows) };
   const activation = activationIndex('groupedLinear', options.activation ?? 'none');
-  const y = Tensor.empty([rows, outputs], dtype);
+  const y = Tensor.empty([rows, outputs], dtype, x.device);
   const keeps = activation !== 0 && context.recording && [x, weight, bias].some((tensor) => tensor?.node);
-  const pre = keeps ? Tensor.empty(y.shape, dtype) : undefined;
+  const pre = keeps ? Tensor.empty(y.shape, dtype, x.device) : undefined;
   groupedLinearFwd({
     ...layout,
     activation,

@@ -122,9 +122,9 @@ export function groupNorm(x: Tensor, groups: number, options: GroupNormOptions =
   const dtype = requireSameDtype('groupNorm', x, weight, bias);
   const batch = x.shape[0] as number;
   const pixels = sizeOf(x.shape.slice(1, -1));
-  const y = Tensor.empty(x.shape, dtype);
-  const mean = Tensor.empty([batch, groups], dtype);
-  const rstd = Tensor.empty([batch, groups], dtype);
+  const y = Tensor.empty(x.shape, dtype, x.device);
+  const mean = Tensor.empty([batch, groups], dtype, x.device);
+  const rstd = Tensor.empty([batch, groups], dtype, x.device);
   const both = () => ({
     batch,
     pixels,

@@ -24,7 +24,7 @@ const l2NormKernel = kernel<L2NormParams>('l2_norm', ({ n, x, norm }) => {
  */
 export function l2Norm(x: Tensor): number {
   requireTensor('l2Norm', 'x', x);
-  const norm = Tensor.empty([1], x.dtype);
+  const norm = Tensor.empty([1], x.dtype, x.device);
   l2NormKernel({ n: x.size, x: floats(x), norm: floats(norm) });
   const value = norm.item();
   norm.dispose();

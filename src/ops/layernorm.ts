@@ -99,9 +99,9 @@ export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
   if (weight) requireShape('layerNorm', 'weight', requireTensor('layerNorm', 'weight', weight), [width]);
   if (bias) requireShape('layerNorm', 'bias', requireTensor('layerNorm', 'bias', bias), [width]);
   const dtype = requireSameDtype('layerNorm', x, weight, bias);
-  const out = Tensor.empty(x.shape, dtype);
-  const mean = Tensor.empty([rows], dtype);
-  const rstd = Tensor.empty([rows], dtype);
+  const out = Tensor.empty(x.shape, dtype, x.device);
+  const mean = Tensor.empty([rows], dtype, x.device);
+  const rstd = Tensor.empty([rows], dtype, x.device);
   const both = () => ({ rows, width, x: floats(x), weight: optionalFloats(weight), mean: floats(mean), rstd: floats(rstd) });
   layernormFwd({ ...both(), eps, bias: optionalFloats(bias), out: floats(out) });
   return record('layerNorm', [x, weight, bias], out, (dOut, [needsX, needsWeight, needsBias]) => {

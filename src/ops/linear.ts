@@ -41,9 +41,9 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor, options: Linear
   const activation = activationIndex('linear', options.activation ?? 'none');
   const lead = x.shape.slice(0, -1);
   const rows = sizeOf(lead);
-  const y = Tensor.empty([...lead, outputs], dtype);
+  const y = Tensor.empty([...lead, outputs], dtype, x.device);
   const keeps = activation !== 0 && context.recording && [x, weight, bias].some((tensor) => tensor?.node);
-  const pre = keeps ? Tensor.empty(y.shape, dtype) : undefined;
+  const pre = keeps ? Tensor.empty(y.shape, dtype, x.device) : undefined;
   gemm({
     transposeB: true,
     activation,

@@ -27,7 +27,7 @@ const matrix = (shape: Shape): [number, number] => [shape.at(-2) as number, shap
 function multiply(a: Stack, b: Stack, shape: Shape): Tensor {
   const [m, n] = matrix(shape);
   const k = a.tensor.shape.at(a.transposed ? -2 : -1) as number;
-  const y = Tensor.empty(shape, a.tensor.dtype);
+  const y = Tensor.empty(shape, a.tensor.dtype, a.tensor.device);
   const batch = sizeOf(shape.slice(0, -2));
   // One b for all rows of an untransposed a: a single product of batch * m rows.
   const folded = b.batch === 1 && a.batch === batch && !a.transposed;

@@ -81,10 +81,10 @@ export function moeCombine(rows: Tensor, weights: Tensor, dispatch: Pick<MoeDisp
   requireShape(op, 'dispatch.order', requireTensor(op, 'dispatch.order', order, ['int32']), [slots]);
   requireShape(op, 'dispatch.slot', requireTensor(op, 'dispatch.slot', slot, ['int32']), [tokens, k]);
   requireSameDtype(op, rows, weights);
-  const out = Tensor.empty([tokens, width], rows.dtype);
+  const out = Tensor.empty([tokens, width], rows.dtype, rows.device);
   const shared = () => ({
     ...{ tokens, width, k, slots },
-    ...{ rows: floats(rows), weights: floats(weights), slot: slot.data as Int32Array },
+    ...{ rows: floats(rows), weights: floats(weights), slot: slot.memory as Int32Array },
   });
   moeCombineFwd({ ...shared(), out: floats(out) });
   return record(op, [rows, weights], out, (dOut, [needsRows, needsWeights]) => {
@@ -92,7 +92,7 @@ export function moeCombine(rows: Tensor, weights: Tensor, dispatch: Pick<MoeDisp
     const dWeights = gradientOf(weights, needsWeights);
     moeCombineBwd({
       ...shared(),
-      order: order.data as Int32Array,
+      order: order.memory as Int32Array,
       dOut: floats(dOut),
       dRows: optionalFloats(dRows),
       dWeights: optionalFloats(dWeights),

@@ -115,19 +115,19 @@ export function moeDispatch(x: Tensor, indices: Tensor, options: MoeDispatchOpti
   const k = indices.shape[1] as number;
   if (k < 1) throw mismatch('UAM_SHAPE', `${op}: indices`, '[tokens, k] with k at least 1', `[${indices.shape}]`);
   if (kept) requireShape(op, 'kept', requireTensor(op, 'kept', kept, ['uint8']), [tokens, k]);
-  const slots = kept ? (kept.data as Uint8Array).reduce((count, flag) => count + Number(flag !== 0), 0) : indices.size;
-  const rows = Tensor.empty([slots, width], x.dtype);
-  const offsets = Tensor.empty([experts + 1], 'int32');
-  const order = Tensor.empty([slots], 'int32');
-  const slot = Tensor.empty([tokens, k], 'int32');
+  const slots = kept ? (kept.memory as Uint8Array).reduce((count, flag) => count + Number(flag !== 0), 0) : indices.size;
+  const rows = Tensor.empty([slots, width], x.dtype, x.device);
+  const offsets = Tensor.empty([experts + 1], 'int32', x.device);
+  const order = Tensor.empty([slots], 'int32', x.device);
+  const slot = Tensor.empty([tokens, k], 'int32', x.device);
   moeDispatchFwd({
     ...{ tokens, width, experts, k, slots },
-    ...{ x: floats(x), indices: indices.data as Int32Array, kept: kept?.data as Uint8Array | undefined, rows: floats(rows) },
-    ...{ offsets: offsets.data as Int32Array, order: order.data as Int32Array, slot: slot.data as Int32Array },
+    ...{ x: floats(x), indices: indices.memory as Int32Array, kept: kept?.memory as Uint8Array | undefined, rows: floats(rows) },
+    ...{ offsets: offsets.memory as Int32Array, order: order.memory as Int32Array, slot: slot.memory as Int32Array },
   });
   recordAll(op, [x], [rows], ([dRows]) => {
-    const dX = Tensor.empty(x.shape, x.dtype);
-    moeDispatchBwd({ tokens, width, k, slots, dRows: floats(dRows as Tensor), slot: slot.data as Int32Array, dX: floats(dX) });
+    const dX = Tensor.empty(x.shape, x.dtype, x.device);
+    moeDispatchBwd({ tokens, width, k, slots, dRows: floats(dRows as Tensor), slot: slot.memory as Int32Array, dX: floats(dX) });
     return [dX];
   });
   return { rows, offsets, order, slot };

@@ -155,19 +155,19 @@ export function moeRoute(logits: Tensor, options: MoeRouteOptions): MoeRouting {
     throw mismatch('UAM_ARGUMENT', `${op}: k`, `an integer from 1 to ${experts}`, String(k));
   if (!(Number.isInteger(capacity) && capacity >= 0))
     throw mismatch('UAM_ARGUMENT', `${op}: capacity`, 'an integer >= 0', String(capacity));
-  const weights = Tensor.empty([tokens, k], logits.dtype);
-  const indices = Tensor.empty([tokens, k], 'int32');
-  const kept = Tensor.empty([tokens, k], 'uint8');
-  const fraction = Tensor.empty([experts], logits.dtype);
-  const loadBalance = Tensor.empty([], logits.dtype);
-  const zLoss = Tensor.empty([], logits.dtype);
+  const weights = Tensor.empty([tokens, k], logits.dtype, logits.device);
+  const indices = Tensor.empty([tokens, k], 'int32', logits.device);
+  const kept = Tensor.empty([tokens, k], 'uint8', logits.device);
+  const fraction = Tensor.empty([experts], logits.dtype, logits.device);
+  const loadBalance = Tensor.empty([], logits.dtype, logits.device);
+  const zLoss = Tensor.empty([], logits.dtype, logits.device);
   const shared = () => ({
     ...{ renormalize, tokens, experts, k },
-    ...{ logits: floats(logits), indices: indices.data as Int32Array, kept: kept.data as Uint8Array, fraction: floats(fraction) },
+    ...{ logits: floats(logits), indices: indices.memory as Int32Array, kept: kept.memory as Uint8Array, fraction: floats(fraction) },
   });
   moeRouteFwd({ ...shared(), capacity, weights: floats(weights), loadBalance: floats(loadBalance), zLoss: floats(zLoss) });
   recordAll(op, [logits], [weights, loadBalance, zLoss], ([dWeights, dLoadBalance, dZLoss]) => {
-    const dLogits = Tensor.empty(logits.shape, logits.dtype);
+    const dLogits = Tensor.empty(logits.shape, logits.dtype, logits.device);
     moeRouteBwd({
       ...shared(),
       dWeights: optionalFloats(dWeights),

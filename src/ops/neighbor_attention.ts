@@ -168,11 +168,11 @@ export function neighborAttention(
   const dimV = v.shape[2] as number;
   const problem = {
     ...{ tokensQ, tokensK, edges, heads, headsKv, dim, dimV, scale: options.scale ?? 1 / Math.sqrt(dim), offsets: list },
-    ...{ indices: indices.data as Int32Array, q: floats(q), k: floats(k), v: floats(v), bias: optionalFloats(bias) },
+    ...{ indices: indices.memory as Int32Array, q: floats(q), k: floats(k), v: floats(v), bias: optionalFloats(bias) },
     ...{ distances: optionalFloats(distances), slopes: optionalFloats(slopes) },
   };
-  const out = Tensor.empty([tokensQ, heads, dimV], q.dtype);
-  const lse = Tensor.empty([heads, tokensQ], q.dtype);
+  const out = Tensor.empty([tokensQ, heads, dimV], q.dtype, q.device);
+  const lse = Tensor.empty([heads, tokensQ], q.dtype, q.device);
   neighborAttentionFwd({ ...problem, out: floats(out), lse: floats(lse) });
   record(op, [q, k, v, bias, slopes], out, (dOut, needs) => {
     const [dQ, dK, dV, dBias, dSlopes] = [q, k, v, bias, slopes].map((input, i) => gradientOf(input, needs[i]));

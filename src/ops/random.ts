@@ -56,7 +56,7 @@ export function checkKey(op: string, { seed, step, stream = 0 }: RandomKey): Req
 
 function draw(op: string, distribution: number, shape: Shape, key: RandomKey): Tensor {
   const y = Tensor.empty(shape);
-  randomKernel({ distribution, ...checkKey(op, key), n: y.size, y: y.data as FloatArray });
+  randomKernel({ distribution, ...checkKey(op, key), n: y.size, y: y.memory as FloatArray });
   return y;
 }
 

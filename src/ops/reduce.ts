@@ -5,7 +5,8 @@ import { record } from '../tensor/autograd.js';
 import { normalAxis, type Shape, sameShape, sizeOf } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { floats, requireTensor } from './check.js';
-import { broadcastCopy, scatterAlongAxis } from './copy_strided.js';
+import { broadcastCopy } from './copy_strided.js';
+import { rejectIndex } from './index_error.js';
 
 interface ReduceParams {
   op: number;
@@ -46,6 +47,25 @@ const reduceKernel = kernel<ReduceParams>('reduce', ({ op, outer, axis, inner, s
   }
 });
 
+interface ReduceBwdParams {
+  outer: number;
+  axis: number;
+  inner: number;
+  index: Int32Array;
+  dy: FloatArray;
+  dx: FloatArray;
+}
+
+const reduceBwd = kernel<ReduceBwdParams>('reduce_bwd', ({ outer, axis, inner, index, dy, dx }) => {
+  index.forEach((a, at) => {
+    if (a < 0 || a >= axis) rejectIndex('reduce_bwd', 'index', at, a, axis);
+  });
+  dx.fill(0);
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < inner; i++) dx[(o * axis + (index[o * inner + i] as number)) * inner + i] = dy[o * inner + i] as number;
+  }
+});
+
 /** Runs of neighbouring axes to reduce, as [outer, axis, inner] of what is left at that point. */
 function reduceAxes(op: number, x: Tensor, axes: readonly number[], scale: number): Tensor {
   let current = x;
@@ -68,7 +88,7 @@ function reduceAxes(op: number, x: Tensor, axes: readonly number[], scale: numbe
 }
 
 function sumOnce(op: number, x: Tensor, [outer, axis, inner]: [number, number, number], scale: number, shape: Shape): Tensor {
-  const y = Tensor.empty(shape, x.dtype);
+  const y = Tensor.empty(shape, x.dtype, x.device);
   reduceKernel({ op, outer, axis, inner, scale, x: floats(x), y: floats(y) });
   return y;
 }
@@ -104,7 +124,9 @@ function sumOrMean(op: 'sum' | 'mean', x: Tensor, options: ReduceOptions): Tenso
   const count = axes.reduce((n, axis) => n * (x.shape[axis] as number), 1);
   const scale = op === 'mean' ? 1 / count : 1;
   const y = reduceAxes(SUM, x, axes, scale).alias(shape);
-  return record(op, [x], y, (dy) => [broadcastCopy(dy.alias(kept), x.shape, scale)]);
+  // A sum over an axis of one element, scaled, is the scaled gradient.
+  const scaled = (dy: Tensor) => (scale === 1 ? dy : sumOnce(SUM, dy, [1, 1, dy.size], scale, dy.shape));
+  return record(op, [x], y, (dy) => [broadcastCopy(scaled(dy).alias(kept), x.shape)]);
 }
 
 /**
@@ -123,12 +145,16 @@ function extreme(op: 'max' | 'min', x: Tensor, axis: number, keepDims: boolean):
   const at = normalAxis(op, axis, x.shape.length);
   const layout: [number, number, number] = [sizeOf(x.shape.slice(0, at)), x.shape[at] as number, sizeOf(x.shape.slice(at + 1))];
   const { shape } = reduced(op, x, { axis: at, keepDims });
-  const values = Tensor.empty(shape, x.dtype);
-  const indices = Tensor.empty(shape, 'int32');
+  const values = Tensor.empty(shape, x.dtype, x.device);
+  const indices = Tensor.empty(shape, 'int32', x.device);
   const [outer, length, inner] = layout;
-  const index = indices.data as Int32Array;
+  const index = indices.memory as Int32Array;
   reduceKernel({ op: op === 'max' ? MAX : MIN, outer, axis: length, inner, scale: 1, x: floats(x), y: floats(values), index });
-  record(op, [x], values, (dy) => [scatterAlongAxis(dy, index, layout, x.shape)]);
+  record(op, [x], values, (dy) => {
+    const dx = Tensor.empty(x.shape, dy.dtype, dy.device);
+    reduceBwd({ outer, axis: length, inner, index, dy: floats(dy), dx: floats(dx) });
+    return [dx];
+  });
   return { values, indices };
 }
 

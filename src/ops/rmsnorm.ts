@@ -95,9 +95,9 @@ function normalise(op: string, x: Tensor, residual: Tensor | undefined, options:
   if (z) requireShape(op, 'z', requireTensor(op, 'z', z), x.shape);
   if (residual) requireShape(op, 'residual', requireTensor(op, 'residual', residual), x.shape);
   const dtype = requireSameDtype(op, x, residual, weight, z);
-  const out = Tensor.empty(x.shape, dtype);
-  const sum = residual ? Tensor.empty(x.shape, dtype) : x;
-  const rstd = Tensor.empty([rows], dtype);
+  const out = Tensor.empty(x.shape, dtype, x.device);
+  const sum = residual ? Tensor.empty(x.shape, dtype, x.device) : x;
+  const rstd = Tensor.empty([rows], dtype, x.device);
   const both = () => ({ rows, width, z: optionalFloats(z), weight: optionalFloats(weight), rstd: floats(rstd) });
   const residualOut = residual && floats(sum);
   rmsnormFwd({ ...both(), eps, x: floats(x), residual: optionalFloats(residual), out: floats(out), residualOut });

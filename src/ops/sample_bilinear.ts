@@ -113,9 +113,9 @@ export function sampleBilinear(map: Tensor, position: Tensor, image: Tensor): Te
     points,
     map: floats(map),
     position: floats(position),
-    image: image.data as Int32Array,
+    image: image.memory as Int32Array,
   });
-  const out = Tensor.empty([points, channels], dtype);
+  const out = Tensor.empty([points, channels], dtype, map.device);
   sampleFwd({ ...sampling(), out: floats(out) });
   return record('sampleBilinear', [map, position], out, (dOut, [needsMap, needsPosition]) => {
     const dMap = gradientOf(map, needsMap);

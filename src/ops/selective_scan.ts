@@ -95,11 +95,11 @@ export function selectiveScan(inputs: SelectiveScanInputs, options: SelectiveSca
     ...{ u: floats(u), delta: floats(delta), A: floats(A), B: floats(B), C: floats(C) },
     ...{ D: optionalFloats(D), z: optionalFloats(z), deltaBias: optionalFloats(deltaBias), h0: optionalFloats(h0) },
   };
-  const out = Tensor.empty(u.shape, u.dtype);
-  const lastState = Tensor.empty([sequences, dim, state], u.dtype);
+  const out = Tensor.empty(u.shape, u.dtype, u.device);
+  const lastState = Tensor.empty([sequences, dim, state], u.dtype, u.device);
   const training = context.recording && list.some((input) => input?.node);
   const chunks = training ? scanChunks(layout.params.offsets) : 0;
-  const checkpoints = training ? Tensor.empty([chunks, state, dim], u.dtype) : undefined;
+  const checkpoints = training ? Tensor.empty([chunks, state, dim], u.dtype, u.device) : undefined;
   selectiveScanFwd({ ...shared, chunks, out: floats(out), lastState: floats(lastState), checkpoints: optionalFloats(checkpoints) });
 
   recordAll(op, list, [out, lastState], ([dOut, dLastState], needs) => {

@@ -10,6 +10,7 @@ export type SequenceOffsets = Int32Array | Tensor;
  */
 export function offsetsOf(op: string, offsets: SequenceOffsets | undefined, tokens: number): Int32Array {
   if (offsets === undefined) return Int32Array.of(0, tokens);
+  // On the host wherever the tokens live: how the work is cut depends on them.
   const list = offsets instanceof Tensor ? offsets.data : offsets;
   if (!(list instanceof Int32Array)) throw mismatch('UAM_DTYPE', `${op}: offsets`, 'an Int32Array or an int32 tensor', typeof offsets);
   const rising = list.every((at, s) => s === 0 || at >= (list[s - 1] as number));

@@ -127,16 +127,16 @@ export function softDice(x: Tensor, target: Tensor, options: SoftDiceOptions = {
   const channels = x.shape.at(-1) as number;
   const pixels = x.shape.slice(1, -1).reduce((a, b) => a * b, 1);
   const groups = perSample ? samples * channels : channels;
-  const loss = Tensor.empty([], x.dtype);
-  const overlap = Tensor.empty([groups], x.dtype);
-  const extent = Tensor.empty([groups], x.dtype);
+  const loss = Tensor.empty([], x.dtype, x.device);
+  const overlap = Tensor.empty([groups], x.dtype, x.device);
+  const extent = Tensor.empty([groups], x.dtype, x.device);
   const shared = () => ({
     ...{ activation, perSample, squared, smooth, eps, samples, pixels, channels },
     ...{ x: floats(x), target: floats(target), overlap: floats(overlap), extent: floats(extent) },
   });
   softDiceFwd({ ...shared(), loss: floats(loss) });
   return record(op, [x], loss, (dLoss) => {
-    const dX = Tensor.empty(x.shape, x.dtype);
+    const dX = Tensor.empty(x.shape, x.dtype, x.device);
     softDiceBwd({ ...shared(), dLoss: floats(dLoss), dX: floats(dX) });
     return [dX];
   });

@@ -64,10 +64,10 @@ function along(op: string, x: Tensor, axis: number, logarithm: boolean): Tensor 
     inner: sizeOf(x.shape.slice(at + 1)),
     logarithm,
   };
-  const out = Tensor.empty(x.shape, x.dtype);
+  const out = Tensor.empty(x.shape, x.dtype, x.device);
   softmaxFwd({ ...layout, x: floats(x), out: floats(out) });
   return record(op, [x], out, (dOut) => {
-    const dX = Tensor.empty(x.shape, x.dtype);
+    const dX = Tensor.empty(x.shape, x.dtype, x.device);
     softmaxBwd({ ...layout, out: floats(out), dOut: floats(dOut), dX: floats(dX) });
     return [dX];
   });

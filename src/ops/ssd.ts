@@ -220,8 +220,8 @@ export function ssd(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, opti
   if (z) requireShape(op, 'z', requireTensor(op, 'z', z), x.shape);
   if (h0) requireShape(op, 'h0', requireTensor(op, 'h0', h0), stateShape);
   const dtype = requireSameDtype(op, x, dt, A, B, C, dtBias, D, z, h0);
-  const out = Tensor.empty(x.shape, dtype);
-  const lastState = Tensor.empty(stateShape, dtype);
+  const out = Tensor.empty(x.shape, dtype, x.device);
+  const lastState = Tensor.empty(stateShape, dtype, x.device);
   const inputs = (): SsdInputs => ({
     ...{ tokens, heads, headDim, groups, state, dtSoftplus, reverse, offsets },
     ...{ x: floats(x), dt: floats(dt), A: floats(A), B: floats(B), C: floats(C) },
@@ -233,7 +233,7 @@ export function ssd(x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, opti
     const [dX, dDt, dA, dB, dC, dDtBias, dD, dZ, dH0] = gradients.map(optionalFloats);
     ssdBwd({
       ...inputs(),
-      dOut: floats(dOut ?? Tensor.zeros(x.shape, dtype)),
+      dOut: floats(dOut ?? Tensor.zeros(x.shape, dtype, x.device)),
       dLastState: optionalFloats(dLastState),
       ...{ dX, dDt, dA, dB, dC, dDtBias, dD, dZ, dH0 },
     });

@@ -84,10 +84,10 @@ function unary(name: string, x: Tensor): Tensor {
   requireTensor(name, 'x', x);
   const op = functions.findIndex((entry) => entry.name === name);
   const n = x.size;
-  const y = Tensor.empty(x.shape, x.dtype);
+  const y = Tensor.empty(x.shape, x.dtype, x.device);
   unaryFwd({ op, n, x: floats(x), y: floats(y) });
   return record(name, [x], y, (dy) => {
-    const dx = Tensor.empty(x.shape, x.dtype);
+    const dx = Tensor.empty(x.shape, x.dtype, x.device);
     unaryBwd({ op, n, x: floats(x), dy: floats(dy), dx: floats(dx) });
     return [dx];
   });

@@ -87,10 +87,10 @@ export function upsampleBilinear(x: Tensor, size: readonly [number, number], opt
   if (height === 0 || width === 0)
     throw new UamError('UAM_SHAPE', `upsampleBilinear: a ${height} x ${width} image has no pixels to interpolate`);
   const resize: Resize = { batch, height, width, channels, outHeight, outWidth, alignCorners: options.alignCorners ?? false };
-  const y = Tensor.empty([batch, outHeight, outWidth, channels], x.dtype);
+  const y = Tensor.empty([batch, outHeight, outWidth, channels], x.dtype, x.device);
   upsampleFwd({ ...resize, x: floats(x), y: floats(y) });
   return record('upsampleBilinear', [x], y, (dy) => {
-    const dx = Tensor.empty(x.shape, x.dtype);
+    const dx = Tensor.empty(x.shape, x.dtype, x.device);
     upsampleBwd({ ...resize, dy: floats(dy), dx: floats(dx) });
     return [dx];
   });

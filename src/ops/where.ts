@@ -35,7 +35,7 @@ function choose(mask: Tensor, a: Tensor, b: Tensor): Tensor {
     outShape,
     [mask, a, b].map((tensor) => broadcastStrides(tensor.shape, outShape)),
   );
-  const y = Tensor.empty(outShape, a.dtype);
+  const y = Tensor.empty(outShape, a.dtype, a.device);
   whereKernel({
     rank: shape.length,
     n: y.size,
@@ -46,7 +46,7 @@ function choose(mask: Tensor, a: Tensor, b: Tensor): Tensor {
     stridesMask: int32(strides[0] as number[]),
     stridesA: int32(strides[1] as number[]),
     stridesB: int32(strides[2] as number[]),
-    mask: mask.data as Uint8Array,
+    mask: mask.memory as Uint8Array,
     a: floats(a),
     b: floats(b),
     y: floats(y),
@@ -67,7 +67,7 @@ export function where(mask: Tensor, a: Tensor, b: Tensor): Tensor {
   requireTensor('where', 'b', b);
   requireSameDtype('where', a, b);
   return record('where', [a, b], choose(mask, a, b), (dy, [needsA, needsB]) => {
-    const zero = Tensor.zeros([], dy.dtype);
+    const zero = Tensor.zeros([], dy.dtype, dy.device);
     return [needsA ? sumTo(choose(mask, dy, zero), a.shape) : undefined, needsB ? sumTo(choose(mask, zero, dy), b.shape) : undefined];
   });
 }

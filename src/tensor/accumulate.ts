@@ -15,5 +15,5 @@ const accumulateKernel = kernel<AccumulateParams>('accumulate', ({ n, x, y }) =>
 
 /** target += addend, in place. */
 export function accumulate(target: Tensor, addend: Tensor): void {
-  accumulateKernel({ n: target.size, x: addend.data as FloatArray, y: target.data as FloatArray });
+  accumulateKernel({ n: target.size, x: addend.memory as FloatArray, y: target.memory as FloatArray });
 }

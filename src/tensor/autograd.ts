@@ -91,7 +91,11 @@ function rootOf(loss: Tensor, upstream: Tensor | undefined): Root {
   if (upstream && !sameShape(upstream.shape, loss.shape)) {
     throw mismatch('UAM_SHAPE', 'upstream', `of the loss's shape ${format(loss.shape)}`, format(upstream.shape));
   }
-  return { node: loss.node, output: loss.output, gradient: upstream ? upstream.alias() : Tensor.full(loss.shape, 1, loss.dtype) };
+  return {
+    node: loss.node,
+    output: loss.output,
+    gradient: upstream ? upstream.alias() : Tensor.full(loss.shape, 1, loss.dtype, loss.device),
+  };
 }
 
 /**
@@ -117,7 +121,7 @@ export function grad(loss: Tensor, tensors: readonly Tensor[], options: GradOpti
       taken.add(gradient);
       return gradient;
     }
-    if (options.allowUnused) return Tensor.zeros(tensor.shape, tensor.dtype);
+    if (options.allowUnused) return Tensor.zeros(tensor.shape, tensor.dtype, tensor.device);
     throw new UamError('UAM_GRAPH', `tensor ${index} takes no part in the loss; pass allowUnused: true to get zeros`);
   });
 }

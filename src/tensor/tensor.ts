@@ -1,14 +1,18 @@
 import ndarray, { type NdArray } from 'ndarray';
 import { mismatch, UamError } from '../errors.js';
 import type { Device } from '../native/device.js';
+import { DeviceArray } from '../native/device_array.js';
 import { arrayOf, type DataArray, type Dtype } from './arena.js';
 import { context } from './context.js';
 import { type Node, newLeaf } from './node.js';
 import { checkShape, contiguousStrides, format, type Shape, sizeOf } from './shape.js';
 
-/** Memory that one or more tensors share; it returns to the arena when the last of them is disposed. */
+/** The elements of a tensor, where they live. */
+export type TensorMemory = DataArray | DeviceArray;
+
+/** Memory that one or more tensors share; it returns to the arena, or to the card, when the last of them is disposed. */
 interface Storage {
-  data: DataArray;
+  data: TensorMemory;
   tensors: number;
 }
 
@@ -20,6 +24,11 @@ export function dtypeOf(data: DataArray): Dtype {
   if (data instanceof Uint8Array) return 'uint8';
   if (data instanceof Float64Array) return 'float64';
   throw mismatch('UAM_DTYPE', 'data', 'a Float32Array, Float64Array, Int32Array or Uint8Array', Object.prototype.toString.call(data));
+}
+
+function onCard(dtype: Dtype, length: number): DeviceArray {
+  if (dtype === 'float64') throw mismatch('UAM_DTYPE', 'a tensor on a card', 'float32, int32 or uint8', dtype, 'cast it first');
+  return DeviceArray.allocate(dtype, length);
 }
 
 function checkBuffer(data: DataArray): void {
@@ -44,7 +53,8 @@ function checkBuffer(data: DataArray): void {
 export class Tensor {
   readonly shape: Shape;
   readonly dtype: Dtype;
-  readonly device: Device = 'cpu';
+  /** Where the elements live: operations run there. */
+  readonly device: Device;
   /** Number of elements. */
   readonly size: number;
   /** Rises with every tensor made. */
@@ -56,35 +66,36 @@ export class Tensor {
   /** Which output of `node` this is. */
   output = 0;
   #storage: Storage;
-  #data: DataArray | undefined;
+  #data: TensorMemory | undefined;
 
-  private constructor(storage: Storage, data: DataArray, shape: Shape) {
+  private constructor(storage: Storage, data: TensorMemory, shape: Shape) {
     this.#storage = storage;
     this.#data = data;
     this.shape = shape;
-    this.dtype = dtypeOf(data);
+    this.device = data instanceof DeviceArray ? 'cuda' : 'cpu';
+    this.dtype = data instanceof DeviceArray ? data.dtype : dtypeOf(data);
     this.size = data.length;
     storage.tensors++;
     context.scope?.add(this);
   }
 
   /** A tensor of `shape` whose elements are not set. */
-  static empty(shape: Shape, dtype: Dtype = 'float32'): Tensor {
+  static empty(shape: Shape, dtype: Dtype = 'float32', device: Device = 'cpu'): Tensor {
     checkShape('Tensor.empty', shape);
-    const data = context.arena.allocate(dtype, sizeOf(shape));
+    const data = device === 'cpu' ? context.arena.allocate(dtype, sizeOf(shape)) : onCard(dtype, sizeOf(shape));
     return new Tensor({ data, tensors: 0 }, data, [...shape]);
   }
 
   /** A tensor of `shape` filled with `value`. */
-  static full(shape: Shape, value: number, dtype: Dtype = 'float32'): Tensor {
-    const tensor = Tensor.empty(shape, dtype);
-    tensor.data.fill(value);
+  static full(shape: Shape, value: number, dtype: Dtype = 'float32', device: Device = 'cpu'): Tensor {
+    const tensor = Tensor.empty(shape, dtype, device);
+    tensor.memory.fill(value);
     return tensor;
   }
 
   /** A tensor of `shape` filled with zeros. */
-  static zeros(shape: Shape, dtype: Dtype = 'float32'): Tensor {
-    return Tensor.full(shape, 0, dtype);
+  static zeros(shape: Shape, dtype: Dtype = 'float32', device: Device = 'cpu'): Tensor {
+    return Tensor.full(shape, 0, dtype, device);
   }
 
   /**
@@ -92,11 +103,12 @@ export class Tensor {
    *
    * @param data a Float32Array, Int32Array, Uint8Array (or Float64Array), or a list of numbers
    * @param shape defaults to one axis
-   * @throws UamError `UAM_SHAPE` where `shape` does not hold `data`, `UAM_DTYPE` for other arrays
+   * @param device where the tensor shall live: on 'cuda' it is a copy. Default 'cpu'
+   * @throws UamError `UAM_SHAPE` where `shape` does not hold `data`, `UAM_DTYPE` for other arrays, `UAM_DEVICE` without a card
    * @example
    * const ids = Tensor.from(Int32Array.of(3, 1, 2));
    */
-  static from(data: DataArray | readonly number[] | number, shape?: Shape): Tensor {
+  static from(data: DataArray | readonly number[] | number, shape?: Shape, device: Device = 'cpu'): Tensor {
     const list = typeof data === 'number' ? [data] : data;
     const array = Array.isArray(list) ? Float32Array.from(list) : (list as DataArray);
     dtypeOf(array);
@@ -106,7 +118,10 @@ export class Tensor {
     if (sizeOf(wanted) !== array.length) {
       throw mismatch('UAM_SHAPE', 'Tensor.from: shape', `one of ${array.length} elements`, format(wanted));
     }
-    return new Tensor({ data: array, tensors: 0 }, array, [...wanted]);
+    if (device === 'cpu') return new Tensor({ data: array, tensors: 0 }, array, [...wanted]);
+    const tensor = Tensor.empty(wanted, dtypeOf(array), device);
+    tensor.set(array);
+    return tensor;
   }
 
   /**
@@ -138,8 +153,22 @@ export class Tensor {
     return ndarray(this.data, [...this.shape]);
   }
 
-  /** The elements in C order. Do not keep it past the tensor's disposal: its memory is used again. */
+  /**
+   * The elements in C order. Do not keep it past the tensor's disposal: its memory is used again.
+   *
+   * @throws UamError `UAM_DEVICE` for a tensor on a card: `to('cpu')` copies it
+   */
   get data(): DataArray {
+    const { memory } = this;
+    if (!(memory instanceof DeviceArray)) return memory;
+    throw new UamError(
+      'UAM_DEVICE',
+      `this tensor of shape ${format(this.shape)} lives on cuda; copy it with to('cpu') or await toAsync('cpu')`,
+    );
+  }
+
+  /** What kernels take: the elements, wherever they live. */
+  get memory(): TensorMemory {
     if (this.#data === undefined) {
       throw new UamError(
         'UAM_DISPOSED',
@@ -161,13 +190,60 @@ export class Tensor {
   /** The only element of a tensor that has one. */
   item(): number {
     if (this.size !== 1) throw mismatch('UAM_SHAPE', 'item(): the tensor', 'of one element', format(this.shape));
-    return this.data[0] as number;
+    return (this.device === 'cpu' ? this.data : this.#onHost())[0] as number;
+  }
+
+  /** A copy of a card's elements. */
+  #onHost(): DataArray {
+    const array = arrayOf(this.dtype, new ArrayBuffer(this.size * (this.dtype === 'uint8' ? 1 : 4)), 0, this.size);
+    (this.memory as DeviceArray).read(array as Float32Array);
+    return array;
+  }
+
+  /**
+   * This tensor on another device, outside the graph: a copy, or another view where it lives there already. Copying from a card waits
+   * until the card has done all that was asked of it.
+   *
+   * @throws UamError `UAM_DEVICE` without a card, `UAM_DTYPE` for float64, which no card's kernels compute in; from a card also what
+   *   kernels found wrong since somebody last waited
+   * @example
+   * const there = Tensor.from([1, 2, 3]).to('cpu');
+   */
+  to(device: Device): Tensor {
+    if (device !== 'cpu' && device !== 'cuda') throw mismatch('UAM_ARGUMENT', 'to: device', "'cpu' or 'cuda'", String(device));
+    if (device === this.device) return this.alias();
+    if (device === 'cuda') return Tensor.from(this.data, this.shape, device);
+    return Tensor.from(this.#onHost(), this.shape);
+  }
+
+  /**
+   * As `to`, but waiting for a card does not hold the event loop. Until the promise settles, the tensor must not be changed.
+   *
+   * @throws UamError as `to` does
+   * @example
+   * const host = await Tensor.from([1, 2, 3]).toAsync('cpu');
+   */
+  async toAsync(device: Device): Promise<Tensor> {
+    const { memory, shape } = this;
+    if (device !== 'cpu' || !(memory instanceof DeviceArray)) return this.to(device);
+    const array = arrayOf(this.dtype, new ArrayBuffer(this.size * (this.dtype === 'uint8' ? 1 : 4)), 0, this.size);
+    await memory.readAsync(array as Float32Array);
+    return Tensor.from(array, shape);
+  }
+
+  /** Copies elements into this tensor, from the host or from a tensor, on whichever device either lives. */
+  set(values: DataArray | Tensor): void {
+    const source = values instanceof Tensor ? (values.device === this.device ? values.memory : values.to(this.device).memory) : values;
+    if (source.length !== this.size) throw mismatch('UAM_SHAPE', 'set: values', `${this.size} elements`, String(source.length));
+    const { memory } = this;
+    if (memory instanceof DeviceArray) memory.set(source as Float32Array | DeviceArray);
+    else memory.set(source as DataArray);
   }
 
   /** Another tensor over the same memory, outside the graph; `shape` may rearrange it. */
   alias(shape: Shape = this.shape): Tensor {
     if (sizeOf(shape) !== this.size) throw mismatch('UAM_SHAPE', 'alias: shape', `one of ${this.size} elements`, format(shape));
-    return new Tensor(this.#storage, this.data, [...shape]);
+    return new Tensor(this.#storage, this.memory, [...shape]);
   }
 
   /** Rows [begin, end) of the first axis, over the same memory, outside the graph. */
@@ -177,7 +253,7 @@ export class Tensor {
       throw mismatch('UAM_ARGUMENT', 'rows: range', `within 0 and ${count}`, `${begin} to ${end}`);
     }
     const width = sizeOf(rest);
-    return new Tensor(this.#storage, this.data.subarray(begin * width, end * width), [end - begin, ...rest]);
+    return new Tensor(this.#storage, this.memory.subarray(begin * width, end * width), [end - begin, ...rest]);
   }
 
   /** The same values outside the graph, over the same memory: gradients stop here. */
@@ -187,8 +263,8 @@ export class Tensor {
 
   /** A copy of the values, outside the graph. */
   clone(): Tensor {
-    const copy = Tensor.empty(this.shape, this.dtype);
-    copy.data.set(this.data);
+    const copy = Tensor.empty(this.shape, this.dtype, this.device);
+    copy.set(this);
     return copy;
   }
 
@@ -225,7 +301,10 @@ export class Tensor {
     if (this.#data === undefined) return;
     this.#data = undefined;
     context.scope?.delete(this);
-    if (--this.#storage.tensors === 0) context.arena.recycle(this.#storage.data);
+    if (--this.#storage.tensors > 0) return;
+    const { data } = this.#storage;
+    if (data instanceof DeviceArray) data.release();
+    else context.arena.recycle(data);
   }
 
   /** True where no other tensor shares this one's memory. */
@@ -234,6 +313,7 @@ export class Tensor {
   }
 
   toString(): string {
+    if (this.device !== 'cpu') return `Tensor(${this.dtype} ${format(this.shape)} on ${this.device})`;
     const data = this.disposed ? 'disposed' : `${Array.from(this.data.subarray(0, 8)).join(', ')}${this.size > 8 ? ', ...' : ''}`;
     return `Tensor(${this.dtype} ${format(this.shape)}: ${data})`;
   }
