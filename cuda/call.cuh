@@ -74,7 +74,9 @@ class Call {
 #else
     if (grid.shared > 48 * 1024)
       check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(grid.shared)), "asking for shared memory");
-    kernel<<<grid.blocks, grid.threads, grid.shared, queue_.stream()> > >(args...);
+    // clang-format off
+    kernel<<<grid.blocks, grid.threads, grid.shared, queue_.stream()>>>(args...);
+    // clang-format on
     check(cudaGetLastError(), "launching the kernel");
 #endif
   }

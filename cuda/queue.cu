@@ -7,7 +7,7 @@
 namespace uam::cuda {
 
 namespace {
-constexpr int64_t kHalf = 1 << 20, kLargestStaged = 1 << 16;
+constexpr int64_t kHalf = 4 << 20, kPiece = 1 << 20;  // bytes of the pinned ring, and the most that one copy takes of it
 std::atomic<int> selected_device{0};
 }  // namespace
 
@@ -92,18 +92,15 @@ void* Queue::staging(int64_t bytes) {
 }
 
 void Queue::upload(void* to, const void* from, int64_t bytes) {
-  if (bytes == 0) return;
   use();
-  if (bytes > kLargestStaged) {
-    // From memory that is not pinned; the driver stages it and returns when it has read all of it.
-    check(cudaMemcpyAsync(to, from, size_t(bytes), cudaMemcpyHostToDevice, stream_), "copying to the card");
-    check(cudaStreamSynchronize(stream_), "copying to the card");
-    return;
-  }
   std::lock_guard lock(mutex_);
-  void* staged = staging(bytes);
-  std::memcpy(staged, from, size_t(bytes));
-  check(cudaMemcpyAsync(to, staged, size_t(bytes), cudaMemcpyHostToDevice, stream_), "copying to the card");
+  // Piece by piece through pinned memory: a copy from anywhere else would wait for the kernels before it.
+  for (int64_t at = 0; at < bytes; at += kPiece) {
+    const auto piece = size_t(std::min(kPiece, bytes - at));
+    void* staged = staging(int64_t(piece));
+    std::memcpy(staged, static_cast<const char*>(from) + at, piece);
+    check(cudaMemcpyAsync(static_cast<char*>(to) + at, staged, piece, cudaMemcpyHostToDevice, stream_), "copying to the card");
+  }
 }
 
 void Queue::download(void* to, const void* from, int64_t bytes) {

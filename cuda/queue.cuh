@@ -52,7 +52,7 @@ class Queue : public DeviceQueue {
   std::atomic<int64_t> live_bytes_{0};
   std::mutex mutex_;  // of everything below
   std::vector<Watched> watched_;
-  // Small uploads go through a pinned ring of two halves: the driver reads them whenever it comes to them.
+  // Uploads go through a pinned ring of two halves: the driver reads them whenever it comes to them.
   char* ring_ = nullptr;
   int64_t ring_used_ = 0;
   int half_ = 0;

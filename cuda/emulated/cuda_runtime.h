@@ -120,6 +120,11 @@ inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fmul_rn(float a, float b) { return a * b; }
 inline float rsqrtf(float x) { return 1.f / sqrtf(x); }
 inline double rsqrt(double x) { return 1. / sqrt(x); }
+inline void sincospif(float x, float* sine, float* cosine) {
+  const double angle = 3.14159265358979323846 * fmod(double(x), 2.);
+  *sine = float(sin(angle));
+  *cosine = float(cos(angle));
+}
 inline float exp10f(float x) { return powf(10.f, x); }
 inline float normcdff(float x) { return 0.5f * erfcf(-x * 0.70710678f); }
 inline int __popc(unsigned x) { return __builtin_popcount(x); }

@@ -29,8 +29,19 @@ napi_typedarray_type type_named(const std::string& name) {
   throw KernelError("UAM_DTYPE", "arrays on the card hold float32, int32 or uint8, not " + name);
 }
 
+// The collector sees a few words of a handle; told of the bytes behind it, it collects forgotten ones before the card is full.
+void tell_collector(Napi::Env env, DeviceMemory& memory, int64_t bytes) {
+  Napi::MemoryManagement::AdjustExternalMemory(env, bytes - memory.told);
+  memory.told = bytes;
+}
+
+void forget(Napi::Env env, DeviceArray* gone) {
+  if (gone->memory.use_count() == 1) tell_collector(env, *gone->memory, 0);
+  delete gone;
+}
+
 Napi::Value handle_of(Napi::Env env, DeviceArray array) {
-  auto handle = Napi::External<DeviceArray>::New(env, new DeviceArray(std::move(array)), [](Napi::Env, DeviceArray* gone) { delete gone; });
+  auto handle = Napi::External<DeviceArray>::New(env, new DeviceArray(std::move(array)), forget);
   handle.TypeTag(&kTag);
   return handle;
 }
@@ -68,7 +79,9 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
   const int64_t size = count_at(info, 1);
   auto memory = std::make_shared<DeviceMemory>();
   memory->queue = environment(info.Env()).queue();
-  memory->at = memory->queue->allocate(std::max<int64_t>(size * element_bytes(type), 1));
+  const int64_t bytes = size * element_bytes(type);
+  memory->at = memory->queue->allocate(std::max<int64_t>(bytes, 1));
+  tell_collector(info.Env(), *memory, bytes);
   return handle_of(info.Env(), {std::move(memory), 0, size, type});
 }
 
@@ -152,7 +165,10 @@ Napi::Object device_functions(Napi::Env env) {
   expose(object, "allocate", allocate);
   expose(object, "view", view);
   expose(object, "release", [](const Napi::CallbackInfo& info) -> Napi::Value {
-    if (const DeviceArray* array = device_array(info[0])) array->memory->release();
+    if (const DeviceArray* array = device_array(info[0])) {
+      array->memory->release();
+      tell_collector(info.Env(), *array->memory, 0);
+    }
     return info.Env().Undefined();
   });
   expose(object, "upload", [](const Napi::CallbackInfo& info) -> Napi::Value {

@@ -12,6 +12,7 @@ namespace uam::binding {
 struct DeviceMemory {
   std::shared_ptr<DeviceQueue> queue;
   void* at = nullptr;
+  int64_t told = 0;  // bytes that the garbage collector knows of
   int pins = 0;
   bool released = false;
   bool usable() const { return at && !released; }

@@ -11,22 +11,6 @@
 
 namespace uam::cpu::UAM_ISA {
 
-// One coordinate of a point: the two pixels around it and the weight of the second.
-struct Between {
-  int64_t low, high;
-  float part;
-  bool inside;  // not beyond the border, where the value stops changing
-
-  Between(float at, int64_t length) {
-    const float last = float(length - 1);
-    inside = !(at < 0.f) && !(at > last);
-    const float clamped = at < 0.f ? 0.f : at > last ? last : at;
-    low = clamped == clamped ? std::min(int64_t(clamped), length - 1) : 0;
-    high = std::min(low + 1, length - 1);
-    part = clamped - float(low);
-  }
-};
-
 inline int64_t points_per_block(int64_t channels) { return std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, channels)); }
 
 void sample_bilinear_fwd(const SampleBilinearFwd& p) {

@@ -11,6 +11,23 @@
 
 namespace uam {
 
+// One coordinate of a point: the two pixels around it and the weight of the second.
+struct Between {
+  int64_t low, high;
+  float part;
+  bool inside;  // not beyond the border, where the value stops changing
+
+  UAM_HD Between(float at, int64_t length) {
+    const float last = float(length - 1);
+    inside = !(at < 0.f) && !(at > last);
+    const float clamped = at < 0.f ? 0.f : at > last ? last : at;
+    low = clamped == clamped ? int64_t(clamped) : 0;
+    if (low > length - 1) low = length - 1;
+    high = low + 1 < length ? low + 1 : length - 1;
+    part = clamped - float(low);
+  }
+};
+
 struct SampleBilinearFwd {
   int64_t batch, height, width, channels, points;
   In<float> map;       // [batch, height, width, channels]

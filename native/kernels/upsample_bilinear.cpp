@@ -28,12 +28,10 @@ struct ResizeAxis {
         weights(nullptr) {
     for (int64_t i = 0; i < in; ++i) begin[i] = out, end[i] = out;
     for (int64_t o = 0; o < out; ++o) {
-      const double at = align_corners ? (out > 1 ? double(o) * double(in - 1) / double(out - 1) : 0.0)
-                                      : (double(o) + 0.5) * double(in) / double(out) - 0.5;
-      const double inside = std::min(std::max(at, 0.0), double(in - 1));
-      low[o] = int64_t(inside);
-      high[o] = std::min(low[o] + 1, in - 1);
-      part[o] = float(inside - double(low[o]));
+      const ResizeSource source(o, in, out, align_corners);
+      low[o] = source.low;
+      high[o] = source.high;
+      part[o] = source.part;
       begin[low[o]] = std::min(begin[low[o]], o);
       begin[high[o]] = std::min(begin[high[o]], o);
       end[low[o]] = end[high[o]] = o + 1;

@@ -10,6 +10,21 @@
 
 namespace uam {
 
+// Where output o of an axis looks: two source indices and the weight of the second; the first has 1 - part.
+struct ResizeSource {
+  int64_t low, high;
+  float part;
+
+  UAM_HD ResizeSource(int64_t o, int64_t in, int64_t out, bool align_corners) {
+    const double at =
+        align_corners ? (out > 1 ? double(o) * double(in - 1) / double(out - 1) : 0.0) : (double(o) + 0.5) * double(in) / double(out) - 0.5;
+    const double last = double(in - 1), inside = at < 0.0 ? 0.0 : at > last ? last : at;
+    low = int64_t(inside);
+    high = low + 1 < in ? low + 1 : in - 1;
+    part = float(inside - double(low));
+  }
+};
+
 struct UpsampleBilinearFwd {
   int64_t batch, height, width, channels, out_height, out_width;
   bool align_corners;
