@@ -31,45 +31,36 @@ function demangle(names) {
 }
 
 function shortName(name) {
+  const text = name
+    .replaceAll('(anonymous namespace)::', '')
+    .replace(/_INTERNAL_\w+?::/g, '')
+    .replace(/\((?:int|bool|unsigned int|long|unsigned long|unsigned char)\)/g, '') // casts of template arguments
+    .replace(/^void /, '')
+    .replaceAll(/uam::(cuda::)?/g, '');
   let depth = 0;
-  let end = name.length;
-  // The parameters begin at the first parenthesis outside template arguments.
-  const text = name.replaceAll('(anonymous namespace)::', '').replace(/_INTERNAL_\w+?::/g, '');
   for (let i = 0; i < text.length; i++) {
     if (text[i] === '<') depth++;
     else if (text[i] === '>') depth--;
-    else if (text[i] === '(' && depth === 0) {
-      end = i;
-      break;
-    } else end = text.length;
+    else if (text[i] === '(' && depth === 0) return text.slice(0, i); // parameters
   }
-  return text
-    .slice(0, end)
-    .replace(/^void /, '')
-    .replaceAll('uam::cuda::', '')
-    .replaceAll('uam::', '')
-    .replace(/\((?:int|bool|unsigned int|long|unsigned long)\)/g, '');
+  return text;
 }
 
-/** Of every kernel: what each architecture needs. Kernels are those with an entry line; functions that they call have none. */
+/** What each kernel needs on each architecture. Functions that a kernel calls and that were not put inline count for it. */
 function readLog(text) {
   const found = [];
-  let kernel;
   for (const line of text.split('\n')) {
     const entry = /Compiling entry function '(\S+)' for '(\S+)'/.exec(line);
+    if (entry) found.push({ name: entry[1], architecture: entry[2], stack: 0, spills: 0 });
+    const kernel = found.at(-1);
+    if (!kernel) continue;
     const frame = /(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads/.exec(line);
+    if (frame) {
+      kernel.stack += Number(frame[1]);
+      kernel.spills += Number(frame[2]) + Number(frame[3]);
+    }
     const used = /Used (\d+) registers/.exec(line);
-    if (entry) {
-      kernel = { name: entry[1], architecture: entry[2], stack: 0, spills: 0 };
-      found.push(kernel);
-    } else if (/Function properties for (\S+)/.exec(line)?.[1] !== kernel?.name && /Function properties for/.test(line)) {
-      kernel = { ...kernel, within: kernel }; // a function that the kernel calls: its frame and spills count for the kernel
-    } else if (frame && kernel) {
-      const target = kernel.within ?? kernel;
-      target.stack += Number(frame[1]);
-      target.spills += Number(frame[2]) + Number(frame[3]);
-      kernel = target;
-    } else if (used && kernel) {
+    if (used) {
       kernel.registers = Number(used[1]);
       kernel.shared = Number(/(\d+) bytes smem/.exec(line)?.[1] ?? 0);
     }
@@ -105,7 +96,9 @@ for (const { name, architecture, registers, spills, stack } of found) {
 }
 
 if (values.write) {
-  const kernels = [...most].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, needs]) => `    ${JSON.stringify(name)}: [${needs.join(', ')}]`);
+  const kernels = [...most]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, needs]) => `    ${JSON.stringify(name)}: [${needs.join(', ')}]`);
   const reasons = Object.entries(budget.stack).filter(([name]) => most.has(name));
   const lines = reasons.map(([name, reason]) => `    ${JSON.stringify(name)}: ${JSON.stringify(reason)}`);
   const stack = lines.length > 0 ? `{\n${lines.join(',\n')}\n  }` : '{}';
@@ -116,7 +109,8 @@ if (values.write) {
   );
 } else {
   const sameCompiler = compiler === budget.compiler;
-  if (!sameCompiler) console.log(`registers are told, not judged: the budget is for ${budget.compiler}, this build's compiler is ${compiler}`);
+  if (!sameCompiler)
+    console.log(`registers are told, not judged: the budget is for ${budget.compiler}, this build's compiler is ${compiler}`);
   for (const [name, [registers, shared]] of most) {
     const allowed = budget.kernels[name];
     if (!allowed) {
