@@ -99,20 +99,6 @@ template <class Visit> void with_conv_tile(TileKind kind, Visit&& visit) {
   });
 }
 
-// Pixels, taps and their channels are counted in 32 bits.
-void check_reach(const ConvGeometry& g) {
-  check_geometry(g);
-  constexpr int64_t most = (int64_t(1) << 29) - 1;
-  const auto reach = [](int64_t grid, int64_t stride, int64_t kernel, int64_t dilation) {
-    return std::max<int64_t>(grid, 1) * stride + std::max<int64_t>(kernel, 1) * dilation;
-  };
-  const bool fits = reach(g.grid_height, g.stride_y, g.kernel_height, g.dilation_y) < most &&
-                    reach(g.grid_width, g.stride_x, g.kernel_width, g.dilation_x) < most &&
-                    g.batch * g.image_height * g.image_width < most && g.batch * g.grid_height * g.grid_width < most &&
-                    g.kernel_height * g.kernel_width * std::max(g.image_channels, g.grid_channels) < most;
-  if (!fits) throw KernelError("UAM_ARGUMENT", "the images are too large for one convolution on the card");
-}
-
 constexpr int64_t kMostGroups = 65535;  // of one launch
 
 template <bool to_grid> void launch_conv(Call& call, const Conv& p, const Plan& plan, int64_t groups) {
@@ -131,16 +117,27 @@ template <bool to_grid> void launch_conv(Call& call, const Conv& p, const Plan& 
 
 }  // namespace
 
+void check_reach(const ConvGeometry& g) {
+  check_geometry(g);
+  constexpr int64_t most = (int64_t(1) << 29) - 1;
+  const auto reach = [](int64_t grid, int64_t stride, int64_t kernel, int64_t dilation) {
+    return std::max<int64_t>(grid, 1) * stride + std::max<int64_t>(kernel, 1) * dilation;
+  };
+  const bool fits = reach(g.grid_height, g.stride_y, g.kernel_height, g.dilation_y) < most &&
+                    reach(g.grid_width, g.stride_x, g.kernel_width, g.dilation_x) < most &&
+                    g.batch * g.image_height * g.image_width < most && g.batch * g.grid_height * g.grid_width < most &&
+                    g.kernel_height * g.kernel_width * std::max(g.image_channels, g.grid_channels) < most;
+  if (!fits) throw KernelError("UAM_ARGUMENT", "the images are too large for one convolution on the card");
+}
+
 void image_to_grid(Call& call, const ConvGeometry& g, const float* image, const float* weight, const float* bias, float* grid) {
   check_reach(g);
   const int64_t pitch = g.groups * g.grid_channels, targets = g.batch * g.grid_height * g.grid_width, count = targets * pitch;
   if (count == 0) return;
-  const Axis rows{0, 1, g.grid_height, g.stride_y, -g.padding_y, g.dilation_y, g.kernel_height, 0, 1};
-  const Axis cols{0, 1, g.grid_width, g.stride_x, -g.padding_x, g.dilation_x, g.kernel_width, 0, 1};
   const int64_t k = g.kernel_height * g.kernel_width * g.image_channels;
   const Plan plan = plan_product(targets, g.grid_channels, k, g.groups);
   float* out = plan.parts > 1 ? call.scratch<float>(plan.parts * count) : grid;
-  const Conv p{Gather(image, g.groups, g.image_channels, rows, cols, g.image_height, g.image_width),
+  const Conv p{grid_gather(g, image),
                TargetPlaces{true, 0, 1, 0, 1, 0, 0, Divisor(), Divisor()},
                weight,
                PhaseWeights{},
@@ -223,15 +220,13 @@ void conv_weight_gradient(Call& call, const ConvGeometry& g, const float* image,
   check_reach(g);
   const int64_t columns = g.kernel_height * g.kernel_width * g.image_channels, count = g.groups * g.grid_channels * columns;
   if (count == 0) return;
-  const Axis rows{0, 1, g.grid_height, g.stride_y, -g.padding_y, g.dilation_y, g.kernel_height, 0, 1};
-  const Axis cols{0, 1, g.grid_width, g.stride_x, -g.padding_x, g.dilation_x, g.kernel_width, 0, 1};
   const int64_t pixels = g.batch * g.grid_height * g.grid_width;
   const Plan plan = plan_product(g.grid_channels, columns, pixels, g.groups);
   float* out = plan.parts > 1 ? call.scratch<float>(plan.parts * count) : dweight;
   for (int64_t group = 0; group < g.groups; group += kMostGroups) {
     with_conv_tile(plan.kind, [&]<class T>() {
       const int tiles_m = int(ceil_div<int64_t>(g.grid_channels, T::m)), tiles_n = int(ceil_div<int64_t>(columns, T::n));
-      const WeightGradient p{Gather(image, g.groups, g.image_channels, rows, cols, g.image_height, g.image_width),
+      const WeightGradient p{grid_gather(g, image),
                              grid,
                              out,
                              g.groups * g.grid_channels,

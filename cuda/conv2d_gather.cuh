@@ -205,6 +205,16 @@ struct PhaseWeightsSource {
   }
 };
 
+// Every tap of the kernel, gathered from the image onto the grid.
+inline Gather grid_gather(const ConvGeometry& g, const float* image) {
+  const Axis rows{0, 1, g.grid_height, g.stride_y, -g.padding_y, g.dilation_y, g.kernel_height, 0, 1};
+  const Axis cols{0, 1, g.grid_width, g.stride_x, -g.padding_x, g.dilation_x, g.kernel_width, 0, 1};
+  return Gather(image, g.groups, g.image_channels, rows, cols, g.image_height, g.image_width);
+}
+
+// Refuses what cannot be counted in 32 bits: pixels, and taps with their channels.
+void check_reach(const ConvGeometry& g);
+
 // conv2d reads the image and writes the grid, conv_transpose2d the opposite; the gradient of either is the other. bias may be null.
 void image_to_grid(Call& call, const ConvGeometry& g, const float* image, const float* weight, const float* bias, float* grid);
 void grid_to_image(Call& call, const ConvGeometry& g, const float* grid, const float* weight, const float* bias, float* image);
