@@ -54,6 +54,7 @@ inline int __syncthreads_or(int value) { return uam::emulated::block_or(value); 
 inline int __syncthreads_count(int value) { return uam::emulated::block_count(value); }
 inline void __syncwarp(unsigned mask = ~0u) { uam::emulated::warp_barrier(mask); }
 inline void __threadfence() {}
+[[noreturn]] inline void __trap() { __builtin_trap(); }
 inline void __threadfence_block() {}
 
 template <class T> T __shfl_sync(unsigned mask, T value, int lane, int width = 32) {
