@@ -13,7 +13,10 @@ function combineCase(tokens: number, width: number, k: number, experts: number, 
   return {
     name: `${tokens} tokens of ${width}, ${k} of ${experts} experts${dropping ? ', some dropped' : ''}`,
     inputs: { rows: randomTensor(dispatch.rows.shape, 2), weights: randomTensor([tokens, k], 4) },
-    run: ({ rows, weights }) => moeCombine(rows as Tensor, weights as Tensor, dispatch),
+    run: ({ rows, weights }) => {
+      const { device } = rows as Tensor;
+      return moeCombine(rows as Tensor, weights as Tensor, { order: dispatch.order.to(device), slot: dispatch.slot.to(device) });
+    },
   };
 }
 
