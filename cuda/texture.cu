@@ -10,7 +10,7 @@ struct TextureRows {
   double* out;
   int64_t columns;
   __device__ const RoiInput& input() const { return own; }
-  __device__ void fill(const Roi& roi, int64_t r, const Arena& arena) const {
+  __device__ __forceinline__ void fill(const Roi& roi, int64_t r, const Arena& arena) const {
     double* row = out + r * columns;
     classes.each([&](const auto& p, int64_t own_columns) {
       fill_row(p, roi, r, row, arena);
