@@ -77,6 +77,14 @@ template <class T> T __shfl_up_sync(unsigned mask, T value, unsigned by, int wid
 inline unsigned __ballot_sync(unsigned mask, int predicate) { return uam::emulated::ballot(mask, predicate != 0); }
 inline int __any_sync(unsigned mask, int predicate) { return uam::emulated::ballot(mask, predicate != 0) != 0; }
 inline int __all_sync(unsigned mask, int predicate) { return uam::emulated::ballot(mask, predicate == 0) == 0; }
+// The lanes whose value is the same. All lanes of the warp ask together.
+template <class T> unsigned __match_any_sync(unsigned, T value) {
+  T of_lane[32];
+  std::memcpy(of_lane, uam::emulated::gather(&value, sizeof value), sizeof of_lane);
+  unsigned equal = 0;
+  for (int lane = 0; lane < 32; ++lane) equal |= unsigned(of_lane[lane] == value) << lane;
+  return equal;
+}
 
 // ---- atomics: fibers never interrupt one another ----
 template <class T> struct UamSame { using type = T; };

@@ -77,7 +77,7 @@ export function slotsOfToken(name: string, slot: Int32Array, token: number, k: n
 export interface MoeDispatchOptions {
   /** Number of experts. */
   experts: number;
-  /** uint8 of the indices' shape: choices where it is 0 get no row. Default: all are kept. */
+  /** uint8 of the indices' shape: choices where it is 0 get no row. Default: all are kept, as they must be on a card. */
   kept?: Tensor;
 }
 
@@ -98,7 +98,8 @@ export interface MoeDispatch {
  *
  * @param x [tokens, width]
  * @param indices int32 [tokens, k], the experts of every token (see `moeRoute`)
- * @throws UamError `UAM_ARGUMENT` for an index that is no expert, naming its place; `UAM_SHAPE`, `UAM_DTYPE`
+ * @throws UamError `UAM_ARGUMENT` for an index that is no expert, naming its place; `UAM_SHAPE`, `UAM_DTYPE`; `UAM_DEVICE` for `kept` on a
+ *   card
  * @example
  * const { rows, offsets } = moeDispatch(Tensor.from([1, 2, 3], [3, 1]), Tensor.from(Int32Array.of(1, 0, 1), [3, 1]), { experts: 2 });
  * rows.data;      // 2, 1, 3
@@ -115,6 +116,12 @@ export function moeDispatch(x: Tensor, indices: Tensor, options: MoeDispatchOpti
   const k = indices.shape[1] as number;
   if (k < 1) throw mismatch('UAM_SHAPE', `${op}: indices`, '[tokens, k] with k at least 1', `[${indices.shape}]`);
   if (kept) requireShape(op, 'kept', requireTensor(op, 'kept', kept, ['uint8']), [tokens, k]);
+  if (kept && kept.device !== 'cpu') {
+    throw new UamError(
+      'UAM_DEVICE',
+      `${op}: choices can be left out (kept) on the CPU alone: on a card, counting those that stay would wait for it; drop the capacity`,
+    );
+  }
   const slots = kept ? (kept.memory as Uint8Array).reduce((count, flag) => count + Number(flag !== 0), 0) : indices.size;
   const rows = Tensor.empty([slots, width], x.dtype, x.device);
   const offsets = Tensor.empty([experts + 1], 'int32', x.device);
