@@ -1,4 +1,5 @@
 // Attention forward. This file: exact float32, any head size. The tensor cores' way is in attention_bf16.cu.
+#include "attention_bf16.cuh"
 #include "attention_products.cuh"
 
 namespace uam::cuda {
@@ -143,6 +144,10 @@ void attention_fwd(const AttentionFwd& p) {
   AttentionArrays arrays = attention_arrays(call, p);
   float *out = call.out(p.out), *lse = call.out(p.lse);
   arrays.vectors = arrays.vectors && at_16_bytes(out);
+  if (wants_bf16(p)) {
+    attention_fwd_bf16(call, p, arrays, out, lse);
+    return call.finish();
+  }
   const std::vector<AttentionTile> tiles = attention_tiles(p, TiledRows::queries, kTileRows);
   const AttentionTile* list = call.upload(tiles);
   with_tile_width(p.dim_v, [&]<int W>() {

@@ -3,6 +3,7 @@
 // A pass makes dQ, a block per tile of queries; another dK and dV, a block per tile of keys; a third dBias. Each makes the
 // probabilities again from lse: that costs two products more than one pass with atomic sums of dQ would, and gives the same bits
 // in every run.
+#include "attention_bf16.cuh"
 #include "attention_products.cuh"
 
 namespace uam::cuda {
@@ -251,6 +252,11 @@ void attention_bwd(const AttentionBwd& p) {
   const float* out = call.in(p.out);
   float *d_q = call.out(p.d_q), *d_k = call.out(p.d_k), *d_v = call.out(p.d_v), *d_bias = call.out(p.d_bias);
   w.p.vectors = w.p.vectors && at_16_bytes(w.d_out) && at_16_bytes(d_q) && at_16_bytes(d_k) && at_16_bytes(d_v);
+  if (wants_bf16(p)) {
+    if (d_q || d_k || d_v) attention_bwd_bf16(call, p, w.p, {out, w.d_out, w.lse, d_q, d_k, d_v});
+    if (!d_bias) return call.finish();
+    d_q = d_k = d_v = nullptr;  // the bias has its gradient in float32
+  }
   float* delta = call.scratch<float>(p.tokens_q * p.heads);
   w.delta = delta;
   call.launch_elements(p.tokens_q * p.heads, attention_delta_kernel, w.p, out, w.d_out, delta);
