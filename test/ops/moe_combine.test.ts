@@ -1,5 +1,6 @@
 import t from 'tap';
 import { moeCombine, moeDispatch, Tensor } from '../../src/index.js';
+import { bring } from '../../src/tensor/bring.js';
 import { onBackend, testBackends } from '../support/backends.js';
 import { randomExperts, randomFlags } from '../support/experts.js';
 import { randomTensor } from '../support/random.js';
@@ -13,7 +14,11 @@ function combineCase(tokens: number, width: number, k: number, experts: number, 
   return {
     name: `${tokens} tokens of ${width}, ${k} of ${experts} experts${dropping ? ', some dropped' : ''}`,
     inputs: { rows: randomTensor(dispatch.rows.shape, 2), weights: randomTensor([tokens, k], 4) },
-    run: ({ rows, weights }) => moeCombine(rows as Tensor, weights as Tensor, dispatch),
+    run: ({ rows, weights }) => {
+      const { device } = rows as Tensor;
+      const [order, slot] = [bring(dispatch.order, device), bring(dispatch.slot, device)];
+      return moeCombine(rows as Tensor, weights as Tensor, { ...dispatch, order, slot });
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { sampleBilinear, Tensor } from '../../src/index.js';
+import { bring } from '../../src/tensor/bring.js';
 import { randomTensor } from '../support/random.js';
 import { type OpCase, testOp } from '../support/spec.js';
 
@@ -22,7 +23,7 @@ function opCase(shape: [number, number, number, number], points: number): OpCase
   return {
     name: `map [${shape}], ${points} points`,
     inputs: { map: randomTensor(shape, 1), position: awayFromKinks(points, shape[1], shape[2]) },
-    run: ({ map, position }) => sampleBilinear(map as Tensor, position as Tensor, image),
+    run: ({ map, position }) => sampleBilinear(map as Tensor, position as Tensor, bring(image, (map as Tensor).device)),
   };
 }
 
@@ -54,7 +55,8 @@ t.test('centres give the pixels, beyond the border the border goes on', async (t
 
 t.test('kinks, NaN and infinite positions: every backend says the same', async (t) => {
   const position = Tensor.from([0, 0, 2, 1, 1, 1, -3, 0.5, 7, 0.5, 0.5, Infinity, -Infinity, 0.25, 1.5, 0], [8, 2]);
-  const run = ({ map, position }: Record<string, Tensor>) => sampleBilinear(map as Tensor, position as Tensor, images(8, 2));
+  const run = ({ map, position }: Record<string, Tensor>) =>
+    sampleBilinear(map as Tensor, position as Tensor, bring(images(8, 2), (map as Tensor).device));
   testOp(t, [{ name: 'kinks', inputs: { map: randomTensor([2, 2, 3, 5], 1), position }, run, skipFiniteDifferences: true }]);
   const spoilt = Tensor.from(
     Float32Array.from(position.data, (value, i) => (i === 4 ? Number.NaN : value)),
