@@ -5,15 +5,23 @@
 #include <cstring>
 #include <limits>
 
+#include "outline_measures.h"
+
 namespace uam {
 
+void check_region_size(const RoiMask& mask, int64_t r) {
+  const int32_t* box = mask.boxes.data + 4 * r;
+  const int64_t width = box[2] - box[0], height = box[3] - box[1];
+  if ((width + 2) * (height + 2) > std::numeric_limits<int32_t>::max())
+    throw KernelError("UAM_ARGUMENT", "region " + std::to_string(r) + " (label " + std::to_string(mask.ids.data[r]) + ") fills a box of " +
+                                          std::to_string(width) + " x " + std::to_string(height) + " pixels, too many for one cell");
+}
+
 Region gather_region(const RoiMask& mask, int64_t r, Scratch& scratch) {
+  check_region_size(mask, r);
   const int32_t* box = mask.boxes.data + 4 * r;
   const uint32_t id = mask.ids.data[r];
   const int64_t width = box[2] - box[0], height = box[3] - box[1], stride = width + 2;
-  if (stride * (height + 2) > std::numeric_limits<int32_t>::max())
-    throw KernelError("UAM_ARGUMENT", "region " + std::to_string(r) + " (label " + std::to_string(id) + ") fills a box of " +
-                                          std::to_string(width) + " x " + std::to_string(height) + " pixels, too many for one cell");
   uint8_t* grid = scratch.take<uint8_t>(stride * (height + 2));
   std::memset(grid, 0, size_t(stride * (height + 2)));
   int32_t* first = scratch.take<int32_t>(height);
@@ -74,13 +82,7 @@ Mesh measure_mesh(const Region& region, const Spacing& spacing) {
       ++squares[code];
     }
   }
-  const int64_t one = squares[1] + squares[2] + squares[4] + squares[8];
-  const int64_t three = squares[7] + squares[11] + squares[13] + squares[14];
-  const int64_t across = squares[6] + squares[9];  // two that touch by a corner: two triangles
-  const int64_t level = squares[3] + squares[12], upright = squares[5] + squares[10];
-  const double eighths = double(one + 7 * three + 2 * across + 4 * (level + upright) + 8 * squares[15]);
-  const double slanted = double(one + three + 2 * across) * (0.5 * std::sqrt(spacing.x * spacing.x + spacing.y * spacing.y));
-  return {eighths / 8 * (spacing.x * spacing.y), double(level) * spacing.x + double(upright) * spacing.y + slanted};
+  return mesh_of(squares, spacing);
 }
 
 Spread measure_spread(const Region& region, const Spacing& spacing) {
@@ -101,81 +103,12 @@ Spread measure_spread(const Region& region, const Spacing& spacing) {
     sum_xy += double(y) * sum;
     sum_yy += double(y) * double(y) * count;
   }
-  const double n = double(region.n);
-  Spread spread;
-  spread.mean_x = sum_x / n;
-  spread.mean_y = sum_y / n;
-  spread.xx = (sum_xx - sum_x * sum_x / n) / n * (spacing.x * spacing.x);
-  spread.xy = (sum_xy - sum_x * sum_y / n) / n * (spacing.x * spacing.y);
-  spread.yy = (sum_yy - sum_y * sum_y / n) / n * (spacing.y * spacing.y);
-  const double half = (spread.xx + spread.yy) / 2, difference = (spread.xx - spread.yy) / 2;
-  const double root = std::sqrt(difference * difference + spread.xy * spread.xy);
-  spread.major = std::max(half + root, 0.0);
-  spread.minor = std::max(half - root, 0.0);
-  return spread;
+  return spread_of(double(region.n), {sum_x, sum_y, sum_xx, sum_xy, sum_yy}, spacing);
 }
 
-namespace {
+Hull hull_of_mesh(const Region& region, Scratch& scratch) { return hull_round(region, 1, scratch); }
 
-// Twice the area of the triangle a b c, positive where it turns clockwise on the screen. Boxes have at most 2^31 pixels, so
-// half-pixel coordinates stay below 2^33 and one of the two sides of a box is below 2^17: the products fit.
-int64_t turn(const Corner& a, const Corner& b, const Corner& c) { return (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x); }
-
-// The hull of points of which each line y = first_y, first_y + 1, ... knows its least and greatest x (low > high: no point).
-Hull hull_of_lines(const int64_t* low, const int64_t* high, int64_t lines, int64_t first_y, Scratch& scratch) {
-  Corner* corners = scratch.take<Corner>(2 * lines + 2);
-  int64_t size = 0;
-  const auto add = [&](int64_t start, Corner next) {  // start: where this chain begins
-    if (size > start && corners[size - 1].x == next.x && corners[size - 1].y == next.y) return;
-    while (size - start >= 2 && turn(corners[size - 2], corners[size - 1], next) <= 0) --size;
-    corners[size++] = next;
-  };
-  for (int64_t k = 0; k < lines; ++k)
-    if (low[k] <= high[k]) add(0, {high[k], first_y + k});  // down the right side
-  const int64_t bottom = size - 1;
-  for (int64_t k = lines - 1; k >= 0; --k)
-    if (low[k] <= high[k]) add(bottom, {low[k], first_y + k});  // up the left side
-  if (size > 1 && corners[size - 1].x == corners[0].x && corners[size - 1].y == corners[0].y) --size;
-  return {size, corners};
-}
-
-}  // namespace
-
-Hull hull_of_mesh(const Region& region, Scratch& scratch) {
-  // Each pixel offers the middles of its four edges. Those of inner pixels are no vertices, but never reach the hull either.
-  const int64_t lines = 2 * region.height + 1;
-  int64_t* low = scratch.take<int64_t>(lines);
-  int64_t* high = scratch.take<int64_t>(lines);
-  std::fill(low, low + lines, std::numeric_limits<int64_t>::max());
-  std::fill(high, high + lines, std::numeric_limits<int64_t>::min());
-  for (int64_t y = 0; y < region.height; ++y) {
-    const int64_t first = 2 * int64_t(region.spans[0][y]), last = 2 * int64_t(region.spans[1][y]);
-    if (first > last) continue;
-    for (int64_t k = 2 * y; k <= 2 * y + 2; ++k) {
-      const int64_t side = k == 2 * y + 1;
-      low[k] = std::min(low[k], first - side);
-      high[k] = std::max(high[k], last + side);
-    }
-  }
-  return hull_of_lines(low, high, lines, -1, scratch);
-}
-
-Hull hull_of_corners(const Region& region, Scratch& scratch) {
-  const int64_t lines = 2 * region.height + 1;  // every second stays empty
-  int64_t* low = scratch.take<int64_t>(lines);
-  int64_t* high = scratch.take<int64_t>(lines);
-  std::fill(low, low + lines, std::numeric_limits<int64_t>::max());
-  std::fill(high, high + lines, std::numeric_limits<int64_t>::min());
-  for (int64_t y = 0; y < region.height; ++y) {
-    const int64_t first = 2 * int64_t(region.spans[0][y]), last = 2 * int64_t(region.spans[1][y]);
-    if (first > last) continue;
-    for (int64_t k = 2 * y; k <= 2 * y + 2; k += 2) {
-      low[k] = std::min(low[k], first - 1);
-      high[k] = std::max(high[k], last + 1);
-    }
-  }
-  return hull_of_lines(low, high, lines, -1, scratch);
-}
+Hull hull_of_corners(const Region& region, Scratch& scratch) { return hull_round(region, 2, scratch); }
 
 double diameter_of(const Hull& hull, const Spacing& spacing) {
   // All pairs: a hull on a grid has few corners (about 3.5 size^(2/3)), and nothing can go wrong at parallel edges.

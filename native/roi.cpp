@@ -5,6 +5,8 @@
 #include <cstring>
 #include <limits>
 
+#include "roi_levels.h"
+
 namespace uam {
 
 void check_mask(const RoiMask& mask) {
@@ -87,21 +89,7 @@ void find_range_of_bytes(Roi& roi, Scratch& scratch) {
 
 // PyRadiomics' resegmentRange: the pixels outside the range leave the region.
 void resegment(const RoiInput& input, Roi& roi, double* values, int32_t* at) {
-  double low = input.low, high = input.high;
-  const auto limits = [&](double shift, double unit) {  // a range without an end stays so, whatever the unit
-    low = std::isinf(low) ? low : shift + low * unit;
-    high = std::isinf(high) ? high : shift + high * unit;
-  };
-  if (input.resegment == Resegment::relative) {
-    limits(0, roi.maximum);
-  } else if (input.resegment == Resegment::sigma) {
-    double mean = 0, variance = 0;
-    for (int64_t i = 0; i < roi.n; ++i) mean += values[i];
-    mean /= double(roi.n);
-    for (int64_t i = 0; i < roi.n; ++i) variance += (values[i] - mean) * (values[i] - mean);
-    const double deviation = std::sqrt(variance / double(roi.n));
-    limits(mean, deviation);
-  }
+  const auto [low, high] = kept_range(input, values, roi.n, roi.maximum);
   int64_t kept = 0;
   for (int64_t i = 0; i < roi.n; ++i) {
     if (!(values[i] >= low && values[i] <= high)) continue;
@@ -127,45 +115,6 @@ void find_box(Roi& roi) {
   roi.box_width = right - left + 1;
   roi.box_height = row - top + 1;
 }
-
-// The edges that numpy.arange or numpy.histogram would give, without the array: edge(i) is where level i + 1 starts.
-struct Edges {
-  double start, step, last;
-  int64_t last_index;  // -1: no last edge of its own
-  double edge(int64_t i) const { return i == last_index ? last : last_index < 0 ? start + double(i) * step : double(i) * step + start; }
-};
-
-double floor_mod(double x, double y) {
-  double rest = std::fmod(x, y);
-  if (rest != 0 && (rest < 0) != (y < 0)) rest += y;
-  return rest;
-}
-
-Edges edges_of(const RoiInput& input, double minimum, double maximum) {
-  if (input.bin_count > 0) {
-    if (minimum == maximum) {
-      minimum -= 0.5;
-      maximum += 0.5;
-    }
-    return {minimum, (maximum - minimum) / double(input.bin_count), maximum + 1, input.bin_count};
-  }
-  const double start = input.bins_from_min ? minimum : minimum - floor_mod(minimum, input.bin_width);
-  return {start, (start + input.bin_width) - start, 0, -1};
-}
-
-// The number of edges at or below x: numpy.digitize. A division finds it but for rounding, the edges themselves decide.
-double level_of(const Edges& edges, double x) {
-  if (!(edges.step > 0)) return 1;  // bins finer than doubles: all values share one
-  const double guess = std::floor((x - edges.start) / edges.step);
-  if (!(guess < 4e15)) return guess + 1;
-  int64_t level = std::max<int64_t>(int64_t(guess), 0);
-  if (edges.last_index >= 0) level = std::min(level, edges.last_index);
-  while (level != edges.last_index && x >= edges.edge(level + 1)) ++level;
-  while (level > 0 && x < edges.edge(level)) --level;
-  return double(level + 1);
-}
-
-constexpr int64_t kTableLevels = 4096;  // up to this many levels a table finds which are present; beyond it, sorting does
 
 // Numbers the levels that are present, rising. `level` [n] becomes their index; grey and counts are filled.
 int32_t compact_by_table(const double* level, int64_t n, int32_t highest, int32_t* index, double* grey, int32_t* counts, Scratch& scratch) {
@@ -238,6 +187,8 @@ void bin_bytes(const Edges& edges, Roi& roi, int32_t* index, Scratch& scratch) {
   roi.counts = counts;
 }
 
+}  // namespace
+
 int64_t pad_of(const RoiInput& input, int64_t r, int64_t reach) {
   const int32_t* box = input.boxes.data + 4 * r;
   const int64_t box_width = box[2] - box[0], box_height = box[3] - box[1];
@@ -249,12 +200,11 @@ int64_t pad_of(const RoiInput& input, int64_t r, int64_t reach) {
   return pad;
 }
 
-}  // namespace
-
 Roi gather_roi(const RoiInput& input, int64_t r, int64_t reach, Scratch& scratch) {
   const int32_t* box = input.boxes.data + 4 * r;
   const int64_t box_width = box[2] - box[0], box_height = box[3] - box[1], area = box_width * box_height;
   Roi roi;
+  roi.logs = kLog2.data();
   roi.pad = pad_of(input, r, reach);
   roi.stride = box_width + 2 * roi.pad;
   roi.rows = box_height + 2 * roi.pad;
@@ -294,53 +244,5 @@ const std::array<double, kLogs> kLog2 = [] {
   for (size_t i = 1; i < logs.size(); ++i) logs[i] = std::log2(double(i));
   return logs;
 }();
-
-MatrixRows::MatrixRows(const RoiInput& input) : next_(input.matrix.data), end_(input.matrix.data + input.matrix.size) {
-  std::fill(next_, end_, std::numeric_limits<double>::quiet_NaN());
-}
-
-void MatrixRows::add(double a, double b, double c, double d) {
-  if (end_ - next_ < 4) return;
-  for (double value : {a, b, c, d}) *next_++ = value;
-}
-
-namespace {
-
-template <class F> void each_step(const int32_t* distances, int64_t count, const Roi& roi, F&& use) {
-  const int64_t reach = std::max(roi.box_width, roi.box_height) - 1;
-  for (int64_t k = 0; k < count; ++k) {
-    const int64_t d = distances[k];
-    if (d > reach) continue;
-    for (int64_t dy = 0; dy <= std::min(d, roi.box_height - 1); ++dy) {
-      for (int64_t dx = -std::min(d, roi.box_width - 1); dx <= std::min(d, roi.box_width - 1); ++dx) {
-        const bool on_ring = dy == d || dx == d || dx == -d;
-        if (on_ring && (dy > 0 || dx > 0)) use(Step{int32_t(dy), int32_t(dx)});
-      }
-    }
-  }
-}
-
-}  // namespace
-
-int64_t count_steps(const int32_t* distances, int64_t count, const Roi& roi) {
-  int64_t steps = 0;
-  each_step(distances, count, roi, [&](Step) { ++steps; });
-  return steps;
-}
-
-int64_t list_steps(const int32_t* distances, int64_t count, const Roi& roi, Step* steps) {
-  int64_t n = 0;
-  each_step(distances, count, roi, [&](Step step) { steps[n++] = step; });
-  return n;
-}
-
-double entropy_of(const int32_t* counts, int64_t length, int64_t total) {
-  double sum = 0;
-  for (int64_t i = 0; i < length; ++i) {
-    if (counts[i] == total) return -std::log2(1 + kEpsilon);
-    if (counts[i] > 0) sum += double(counts[i]) * log2_of(counts[i]);
-  }
-  return log2_of(total) - sum / double(total);
-}
 
 }  // namespace uam

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "params.h"
+#include "scalar.h"
 #include "scratch.h"
 
 namespace uam {
@@ -83,6 +84,8 @@ struct Roi {
   int64_t pad = 0, stride = 0, rows = 0;
   const int32_t* image = nullptr;  // [rows, stride]
   const int32_t* at = nullptr;     // [n] places of the pixels in `image`
+
+  const double* logs = nullptr;  // kLog2, where this device can read it
 };
 
 // Gathers region r; `reach` is how far texture looks, in pixels. Offsets longer than the box meet nothing, so the pad never
@@ -92,12 +95,19 @@ Roi gather_roi(const RoiInput& input, int64_t r, int64_t reach, Scratch& scratch
 // Writes rows of four numbers into input.matrix, as many as fit.
 class MatrixRows {
  public:
-  explicit MatrixRows(const RoiInput& input);
-  void add(double a, double b, double c, double d);
+  MatrixRows() = default;
+  UAM_HD explicit MatrixRows(const RoiInput& input) : next_(input.matrix.data), end_(input.matrix.data + input.matrix.size) {
+    for (double* at = next_; at < end_; ++at) *at = NAN;
+  }
+  UAM_HD void add(double a, double b, double c, double d) {
+    if (end_ - next_ < 4) return;
+    next_[0] = a, next_[1] = b, next_[2] = c, next_[3] = d;
+    next_ += 4;
+  }
 
  private:
-  double* next_;
-  double* end_;
+  double* next_ = nullptr;
+  double* end_ = nullptr;
 };
 
 // Steps between neighbours: half of the rings at the given distances (infinity norm), so that each pair is met once, in rows
@@ -105,17 +115,48 @@ class MatrixRows {
 struct Step {
   int32_t dy, dx;
 };
-int64_t count_steps(const int32_t* distances, int64_t count, const Roi& roi);
-int64_t list_steps(const int32_t* distances, int64_t count, const Roi& roi, Step* steps);
+template <class F> UAM_HD void each_step(const int32_t* distances, int64_t count, const Roi& roi, F&& use) {
+  const int64_t reach = most(roi.box_width, roi.box_height) - 1;
+  for (int64_t k = 0; k < count; ++k) {
+    const int64_t d = distances[k];
+    if (d > reach) continue;
+    const int64_t down = least(d, roi.box_height - 1), aside = least(d, roi.box_width - 1);
+    for (int64_t dy = 0; dy <= down; ++dy) {
+      for (int64_t dx = -aside; dx <= aside; ++dx) {
+        const bool on_ring = dy == d || dx == d || dx == -d;
+        if (on_ring && (dy > 0 || dx > 0)) use(Step{int32_t(dy), int32_t(dx)});
+      }
+    }
+  }
+}
+
+UAM_HD inline int64_t count_steps(const int32_t* distances, int64_t count, const Roi& roi) {
+  int64_t steps = 0;
+  each_step(distances, count, roi, [&](Step) { ++steps; });
+  return steps;
+}
+
+UAM_HD inline int64_t list_steps(const int32_t* distances, int64_t count, const Roi& roi, Step* steps) {
+  int64_t n = 0;
+  each_step(distances, count, roi, [&](Step step) { steps[n++] = step; });
+  return n;
+}
 
 constexpr double kEpsilon = 2.220446049250313e-16;  // what PyRadiomics adds inside every logarithm
 
-// log2 of a whole number, from a table while it is small.
+// log2 of a whole number, from a table while it is small: the same bits on every device.
 constexpr int64_t kLogs = 4096;
 extern const std::array<double, kLogs> kLog2;
-inline double log2_of(int64_t n) { return n < kLogs ? kLog2[size_t(n)] : std::log2(double(n)); }
+UAM_HD inline double log2_of(int64_t n, const double* logs) { return n < kLogs ? logs[n] : log2(double(n)); }
 
 // -sum p log2(p + eps) of counts whose sum is `total`.
-double entropy_of(const int32_t* counts, int64_t length, int64_t total);
+UAM_HD inline double entropy_of(const int32_t* counts, int64_t length, int64_t total, const double* logs) {
+  double sum = 0;
+  for (int64_t i = 0; i < length; ++i) {
+    if (counts[i] == total) return -log2(1 + kEpsilon);
+    if (counts[i] > 0) sum += double(counts[i]) * log2_of(counts[i], logs);
+  }
+  return log2_of(total, logs) - sum / double(total);
+}
 
 }  // namespace uam

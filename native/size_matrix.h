@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "roi.h"
+#include "sorting.h"
 
 namespace uam {
 
@@ -41,7 +42,15 @@ struct SizeFeatures {
 // Features of a matrix with at least one entry.
 SizeFeatures describe_sizes(const SizeEntry* entries, int64_t n, const Roi& roi, Scratch& scratch);
 
+// Whether a table of levels x sizes counts the pairs; beyond it, sorting does.
+UAM_HD constexpr bool counts_in_table(int64_t levels, int64_t largest, int64_t n) { return levels * largest <= 8192 + 4 * n; }
+
 // Writes input.matrix, for tests: rows of grey level - 1, size - 1, count, 0 in rising order.
-void write_sizes(const RoiInput& input, SizeEntry* entries, int64_t n, const Roi& roi);
+template <class Work> UAM_HD void write_sizes(const RoiInput& input, SizeEntry* entries, int64_t n, const Roi& roi, Work& work) {
+  sort_list(work, entries, n,
+            [](const SizeEntry& a, const SizeEntry& b) { return a.level == b.level ? a.size < b.size : a.level < b.level; });
+  MatrixRows matrix(input);
+  for (int64_t e = 0; e < n; ++e) matrix.add(roi.grey[entries[e].level] - 1, double(entries[e].size - 1), entries[e].count, 0);
+}
 
 }  // namespace uam

@@ -1,9 +1,9 @@
 // The greatest |eigenvalue| of a symmetric matrix: what the maximal correlation coefficient of a GLCM comes down to.
 #pragma once
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <vector>
+
+#include "scalar.h"
 
 namespace uam {
 
@@ -20,7 +20,7 @@ struct Polynomial {
   bool above;  // whether x exceeds every eigenvalue
 };
 
-inline Polynomial characteristic(const Tridiagonal& t, double x) {
+UAM_HD inline Polynomial characteristic(const Tridiagonal& t, double x) {
   double p = 1, slope = 0, bend = 0, p1 = 0, slope1 = 0, bend1 = 0, e2 = 0;
   for (int64_t k = 0; k < t.n; ++k) {
     const double u = x - t.sign * t.d[k];
@@ -38,18 +38,18 @@ inline Polynomial characteristic(const Tridiagonal& t, double x) {
 
 // Its greatest eigenvalue. Laguerre's iteration from above: it cannot pass the eigenvalue, and settles cubically (where two are
 // close, linearly, which the limit allows for). Its first step, from infinity, needs the mean and the spread of the eigenvalues alone.
-inline double greatest_eigenvalue(const Tridiagonal& t) {
+UAM_HD inline double greatest_eigenvalue(const Tridiagonal& t) {
   double trace = 0, squares = 0;
   for (int64_t k = 0; k < t.n; ++k) trace += t.sign * t.d[k];
   const double n = double(t.n), mean = trace / n;
   for (int64_t k = 0; k < t.n; ++k) squares += (t.sign * t.d[k] - mean) * (t.sign * t.d[k] - mean) + (k + 1 < t.n ? 2 * t.e2[k] : 0);
-  double x = mean + std::sqrt((n - 1) / n * squares);
-  const double settled = 4e-16 * (std::fabs(mean) + std::sqrt(squares));
+  double x = mean + sqrt((n - 1) / n * squares);
+  const double settled = 4e-16 * (fabs(mean) + sqrt(squares));
   for (int iteration = 0; iteration < 200; ++iteration) {
     const Polynomial p = characteristic(t, x);
     if (!p.above) break;
     const double g = p.slope / p.value, h = g * g - 2 * p.bend / p.value;
-    const double step = n / (g + std::sqrt(std::max(0.0, (n - 1) * (n * h - g * g))));
+    const double step = n / (g + sqrt(most(0.0, (n - 1) * (n * h - g * g))));
     x -= step;
     if (!(step > settled)) break;
   }
@@ -57,15 +57,15 @@ inline double greatest_eigenvalue(const Tridiagonal& t) {
 }
 
 // The greatest |eigenvalue|; most often it belongs to the greatest eigenvalue.
-inline double greatest_magnitude(const double* d, const double* e2, int64_t n) {
+UAM_HD inline double greatest_magnitude(const double* d, const double* e2, int64_t n) {
   const double greatest = greatest_eigenvalue({d, e2, n, 1});
   const Tridiagonal minus{d, e2, n, -1};
   if (greatest > 0 && characteristic(minus, greatest).above) return greatest;
-  return std::max(greatest, greatest_eigenvalue(minus));
+  return most(greatest, greatest_eigenvalue(minus));
 }
 
 // x . y in four sums, which need not wait for one another.
-inline double dot_product(const double* x, const double* y, int64_t n) {
+UAM_HD inline double dot_product(const double* x, const double* y, int64_t n) {
   double a = 0, b = 0, c = 0, d = 0;
   int64_t k = 0;
   for (; k + 4 <= n; k += 4) {
@@ -79,10 +79,10 @@ inline double dot_product(const double* x, const double* y, int64_t n) {
 }
 
 // Householder: the symmetric matrix a [n, n] (its lower triangle; destroyed) becomes tridiagonal, d [n] and e [n].
-inline void tridiagonalise(double* a, int64_t n, double* d, double* e) {
+UAM_HD inline void tridiagonalise(double* a, int64_t n, double* d, double* e) {
   for (int64_t i = n - 1; i > 0; --i) {
     double* row = a + i * n;
-    const double norm = dot_product(row, row, i), last = row[i - 1], length = std::sqrt(norm);
+    const double norm = dot_product(row, row, i), last = row[i - 1], length = sqrt(norm);
     if (i == 1 || norm - last * last == 0) {  // nothing left of the diagonal's neighbour
       e[i - 1] = last;
       d[i] = row[i];
@@ -110,12 +110,12 @@ inline void tridiagonalise(double* a, int64_t n, double* d, double* e) {
 }
 
 // a [n, n] is destroyed; work [2 n].
-inline double greatest_eigenvalue_magnitude(double* a, int64_t n, double* work) {
+UAM_HD inline double greatest_eigenvalue_magnitude(double* a, int64_t n, double* work) {
   if (n == 0) return 0;
-  if (n == 1) return std::fabs(a[0]);
+  if (n == 1) return fabs(a[0]);
   if (n == 2) {
-    const double middle = (a[0] + a[3]) / 2, radius = std::hypot((a[0] - a[3]) / 2, a[2]);
-    return std::fabs(middle) + radius;
+    const double middle = (a[0] + a[3]) / 2, radius = hypot((a[0] - a[3]) / 2, a[2]);
+    return fabs(middle) + radius;
   }
   double *d = work, *e = work + n;
   tridiagonalise(a, n, d, e);
@@ -125,42 +125,45 @@ inline double greatest_eigenvalue_magnitude(double* a, int64_t n, double* work) 
 
 // The same for a matrix that is only known by what it does to a vector, apply(x, y): y = A x. Lanczos with full
 // reorthogonalisation from a fixed start, for matrices too large to reduce whole.
-template <class F> double greatest_eigenvalue_magnitude_of(int64_t n, F&& apply) {
-  const int64_t most = std::min<int64_t>(n, 200);
-  std::vector<double> basis(static_cast<size_t>(n), 0.0), next(basis), d, e2;
+constexpr int64_t kLanczosSteps = 200;
+template <class Work, class F> UAM_HD double greatest_eigenvalue_magnitude_of(int64_t n, F&& apply, Work& work) {
+  const int64_t steps = least<int64_t>(n, kLanczosSteps);
+  double** basis = work.template take<double*>(steps + 1);
+  double *d = work.template take<double>(steps), *e2 = work.template take<double>(steps), *next = work.template take<double>(n);
+  basis[0] = work.template take<double>(n);
   double norm = 0;
   uint32_t state = 1;
-  for (double& x : basis) {
+  for (int64_t i = 0; i < n; ++i) {
     state = state * 1664525u + 1013904223u;
-    x = double(state) / 4294967296.0 - 0.5;
-    norm += x * x;
+    basis[0][i] = double(state) / 4294967296.0 - 0.5;
+    norm += basis[0][i] * basis[0][i];
   }
-  for (double& x : basis) x /= std::sqrt(norm);
+  for (int64_t i = 0; i < n; ++i) basis[0][i] /= sqrt(norm);
   double greatest = 0;
-  for (int64_t step = 0; step < most; ++step) {
-    const double* v = basis.data() + step * n;
-    apply(v, next.data());
+  for (int64_t step = 0; step < steps; ++step) {
+    const double* v = basis[step];
+    apply(v, next);
     double alpha = 0;
-    for (int64_t i = 0; i < n; ++i) alpha += v[i] * next[size_t(i)];
-    d.push_back(alpha);
+    for (int64_t i = 0; i < n; ++i) alpha += v[i] * next[i];
+    d[step] = alpha;
     for (int pass = 0; pass < 2; ++pass) {
       for (int64_t k = 0; k <= step; ++k) {
-        const double* u = basis.data() + k * n;
+        const double* u = basis[k];
         double dot = 0;
-        for (int64_t i = 0; i < n; ++i) dot += u[i] * next[size_t(i)];
-        for (int64_t i = 0; i < n; ++i) next[size_t(i)] -= dot * u[i];
+        for (int64_t i = 0; i < n; ++i) dot += u[i] * next[i];
+        for (int64_t i = 0; i < n; ++i) next[i] -= dot * u[i];
       }
     }
     double beta = 0;
-    for (double x : next) beta += x * x;
-    beta = std::sqrt(beta);
-    const double now = greatest_magnitude(d.data(), e2.data(), step + 1);
-    const bool settled = step >= 20 && std::fabs(now - greatest) <= 1e-13 * now;
+    for (int64_t i = 0; i < n; ++i) beta += next[i] * next[i];
+    beta = sqrt(beta);
+    const double now = greatest_magnitude(d, e2, step + 1);
+    const bool settled = step >= 20 && fabs(now - greatest) <= 1e-13 * now;
     greatest = now;
     if (settled || beta <= 1e-13) break;
-    e2.push_back(beta * beta);
-    basis.reserve(basis.size() + size_t(n));
-    for (double x : next) basis.push_back(x / beta);
+    e2[step] = beta * beta;
+    basis[step + 1] = work.template take<double>(n);
+    for (int64_t i = 0; i < n; ++i) basis[step + 1][i] = next[i] / beta;
   }
   return greatest;
 }

@@ -40,7 +40,7 @@ export async function networkJob(
   const options = { ...fit, learningRate: rate * learningRate, weightDecay, labelSmoothing, seed };
   const disturb = augment === false ? augment : { ...augment, noise, hide };
   const settings = fitSettings({ ...options, augment: disturb }, config.backbone.width, tokens.kind === 'cell', seed);
-  const task = { config, settings, training: packed.training, validation: packed.validation, fingerprint: '' };
+  const task = { config, settings, training: packed.training, validation: packed.validation, fingerprint: '', device: 'cpu' };
   const started = process.cpuUsage();
   const outcome = await runFit({ ...task, checkpoint: undefined, checkpointEvery: undefined, resume: false, log: undefined });
   const { user, system } = process.cpuUsage(started);

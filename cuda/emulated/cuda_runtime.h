@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>  // before __noinline__, which it says in its own way
 #include <type_traits>
 
 #include "emulated/fibers.h"
@@ -18,6 +19,7 @@
 #define __forceinline__ inline
 #define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define __align__(n) __attribute__((aligned(n)))
 
 // ---- vectors ----
@@ -54,6 +56,7 @@ inline int __syncthreads_or(int value) { return uam::emulated::block_or(value); 
 inline int __syncthreads_count(int value) { return uam::emulated::block_count(value); }
 inline void __syncwarp(unsigned mask = ~0u) { uam::emulated::warp_barrier(mask); }
 inline void __threadfence() {}
+[[noreturn]] inline void __trap() { __builtin_trap(); }
 inline void __threadfence_block() {}
 
 template <class T> T __shfl_sync(unsigned mask, T value, int lane, int width = 32) {
@@ -75,6 +78,14 @@ template <class T> T __shfl_up_sync(unsigned mask, T value, unsigned by, int wid
 inline unsigned __ballot_sync(unsigned mask, int predicate) { return uam::emulated::ballot(mask, predicate != 0); }
 inline int __any_sync(unsigned mask, int predicate) { return uam::emulated::ballot(mask, predicate != 0) != 0; }
 inline int __all_sync(unsigned mask, int predicate) { return uam::emulated::ballot(mask, predicate == 0) == 0; }
+// The lanes whose value is the same. All lanes of the warp ask together.
+template <class T> unsigned __match_any_sync(unsigned, T value) {
+  T of_lane[32];
+  std::memcpy(of_lane, uam::emulated::gather(&value, sizeof value), sizeof of_lane);
+  unsigned equal = 0;
+  for (int lane = 0; lane < 32; ++lane) equal |= unsigned(of_lane[lane] == value) << lane;
+  return equal;
+}
 
 // ---- atomics: fibers never interrupt one another ----
 template <class T> struct UamSame { using type = T; };

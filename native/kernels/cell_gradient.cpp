@@ -94,7 +94,7 @@ void describe_magnitude(const CellGradient& p, const Window& window, const Place
   double energy = 0;
   for (int32_t count : bins) energy += double(count) * double(count);
   out[CellGradient::kMagHistEnergy] = energy / (n * n);
-  out[CellGradient::kMagHistEntropy] = entropy_of(bins, kGradientBins, places.n);
+  out[CellGradient::kMagHistEntropy] = entropy_of(bins, kGradientBins, places.n, kLog2.data());
   out[CellGradient::kMagKurtosis] = m2 == 0 ? 0 : m4 / (m2 * m2) - (p.excess_kurtosis ? 3 : 0);
   out[CellGradient::kMagMean] = mean;
   out[CellGradient::kMagSkewness] = m2 == 0 ? 0 : m3 / (m2 * std::sqrt(m2));

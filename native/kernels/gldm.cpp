@@ -49,23 +49,7 @@ const LevelSize* find_dependents(const Roi& roi, const Neighbors& around, double
 }
 
 void describe(const SizeEntry* entries, int64_t n, const Roi& roi, double* out, Scratch& scratch) {
-  const SizeFeatures f = describe_sizes(entries, n, roi, scratch);
-  out[Gldm::kDependenceEntropy] = f.entropy;
-  out[Gldm::kDependenceNonUniformity] = f.size_non_uniformity;
-  out[Gldm::kDependenceNonUniformityNormalized] = f.size_non_uniformity_normalized;
-  out[Gldm::kDependencePercentage] = 1;
-  out[Gldm::kDependenceVariance] = f.size_variance;
-  out[Gldm::kGrayLevelNonUniformity] = f.level_non_uniformity;
-  out[Gldm::kGrayLevelNonUniformityNormalized] = f.level_non_uniformity_normalized;
-  out[Gldm::kGrayLevelVariance] = f.level_variance;
-  out[Gldm::kHighGrayLevelEmphasis] = f.high_level;
-  out[Gldm::kLargeDependenceEmphasis] = f.large;
-  out[Gldm::kLargeDependenceHighGrayLevelEmphasis] = f.large_high;
-  out[Gldm::kLargeDependenceLowGrayLevelEmphasis] = f.large_low;
-  out[Gldm::kLowGrayLevelEmphasis] = f.low_level;
-  out[Gldm::kSmallDependenceEmphasis] = f.small;
-  out[Gldm::kSmallDependenceHighGrayLevelEmphasis] = f.small_high;
-  out[Gldm::kSmallDependenceLowGrayLevelEmphasis] = f.small_low;
+  Gldm::write(describe_sizes(entries, n, roi, scratch), out);
 }
 
 }  // namespace
@@ -87,7 +71,7 @@ void fill_row(const Gldm& p, const Roi& roi, int64_t r, double* out) {
   } else {
     std::fill(out, out + Gldm::kColumns, kNaN);
   }
-  if (r == 0 && p.matrix) write_sizes(p, entries, n, roi);
+  if (r == 0 && p.matrix) write_sizes(p, entries, n, roi, scratch);
 }
 
 void gldm(const Gldm& p) { fill_rows(p); }

@@ -3,6 +3,7 @@
 #pragma once
 #include "params.h"
 #include "roi.h"
+#include "size_matrix.h"
 
 namespace uam {
 
@@ -31,6 +32,25 @@ struct Gldm : RoiInput {
     kSmallDependenceLowGrayLevelEmphasis,
     kColumns
   };
+
+  UAM_HD static void write(const SizeFeatures& f, double* out) {
+    out[kDependenceEntropy] = f.entropy;
+    out[kDependenceNonUniformity] = f.size_non_uniformity;
+    out[kDependenceNonUniformityNormalized] = f.size_non_uniformity_normalized;
+    out[kDependencePercentage] = 1;
+    out[kDependenceVariance] = f.size_variance;
+    out[kGrayLevelNonUniformity] = f.level_non_uniformity;
+    out[kGrayLevelNonUniformityNormalized] = f.level_non_uniformity_normalized;
+    out[kGrayLevelVariance] = f.level_variance;
+    out[kHighGrayLevelEmphasis] = f.high_level;
+    out[kLargeDependenceEmphasis] = f.large;
+    out[kLargeDependenceHighGrayLevelEmphasis] = f.large_high;
+    out[kLargeDependenceLowGrayLevelEmphasis] = f.large_low;
+    out[kLowGrayLevelEmphasis] = f.low_level;
+    out[kSmallDependenceEmphasis] = f.small;
+    out[kSmallDependenceHighGrayLevelEmphasis] = f.small_high;
+    out[kSmallDependenceLowGrayLevelEmphasis] = f.small_low;
+  }
 
   template <class V> void fields(V&& v) {
     input_fields(v);

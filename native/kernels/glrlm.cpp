@@ -65,24 +65,8 @@ bool has_lines(const Roi& roi, const Runs& runs, int direction, Scratch& scratch
 
 using Features = double[Glrlm::kColumns];
 
-void describe(const SizeEntry* entries, int64_t n, const Roi& roi, Features& out, Scratch& scratch) {
-  const SizeFeatures f = describe_sizes(entries, n, roi, scratch);
-  out[Glrlm::kGrayLevelNonUniformity] = f.level_non_uniformity;
-  out[Glrlm::kGrayLevelNonUniformityNormalized] = f.level_non_uniformity_normalized;
-  out[Glrlm::kGrayLevelVariance] = f.level_variance;
-  out[Glrlm::kHighGrayLevelRunEmphasis] = f.high_level;
-  out[Glrlm::kLongRunEmphasis] = f.large;
-  out[Glrlm::kLongRunHighGrayLevelEmphasis] = f.large_high;
-  out[Glrlm::kLongRunLowGrayLevelEmphasis] = f.large_low;
-  out[Glrlm::kLowGrayLevelRunEmphasis] = f.low_level;
-  out[Glrlm::kRunEntropy] = f.entropy;
-  out[Glrlm::kRunLengthNonUniformity] = f.size_non_uniformity;
-  out[Glrlm::kRunLengthNonUniformityNormalized] = f.size_non_uniformity_normalized;
-  out[Glrlm::kRunPercentage] = f.percentage;
-  out[Glrlm::kRunVariance] = f.size_variance;
-  out[Glrlm::kShortRunEmphasis] = f.small;
-  out[Glrlm::kShortRunHighGrayLevelEmphasis] = f.small_high;
-  out[Glrlm::kShortRunLowGrayLevelEmphasis] = f.small_low;
+void describe(const SizeEntry* entries, int64_t n, const Roi& roi, double* out, Scratch& scratch) {
+  Glrlm::write(describe_sizes(entries, n, roi, scratch), out);
 }
 
 struct Matrix {

@@ -3,6 +3,7 @@
 #pragma once
 #include "params.h"
 #include "roi.h"
+#include "size_matrix.h"
 
 namespace uam {
 
@@ -31,6 +32,25 @@ struct Glrlm : RoiInput {
     kShortRunLowGrayLevelEmphasis,
     kColumns
   };
+
+  UAM_HD static void write(const SizeFeatures& f, double* out) {
+    out[kGrayLevelNonUniformity] = f.level_non_uniformity;
+    out[kGrayLevelNonUniformityNormalized] = f.level_non_uniformity_normalized;
+    out[kGrayLevelVariance] = f.level_variance;
+    out[kHighGrayLevelRunEmphasis] = f.high_level;
+    out[kLongRunEmphasis] = f.large;
+    out[kLongRunHighGrayLevelEmphasis] = f.large_high;
+    out[kLongRunLowGrayLevelEmphasis] = f.large_low;
+    out[kLowGrayLevelRunEmphasis] = f.low_level;
+    out[kRunEntropy] = f.entropy;
+    out[kRunLengthNonUniformity] = f.size_non_uniformity;
+    out[kRunLengthNonUniformityNormalized] = f.size_non_uniformity_normalized;
+    out[kRunPercentage] = f.percentage;
+    out[kRunVariance] = f.size_variance;
+    out[kShortRunEmphasis] = f.small;
+    out[kShortRunHighGrayLevelEmphasis] = f.small_high;
+    out[kShortRunLowGrayLevelEmphasis] = f.small_low;
+  }
 
   template <class V> void fields(V&& v) {
     input_fields(v);

@@ -84,23 +84,7 @@ int64_t find_zones(const Roi& roi, ZoneSets& sets, Scratch& scratch) {
 }
 
 void describe(const SizeEntry* entries, int64_t n, const Roi& roi, double* out, Scratch& scratch) {
-  const SizeFeatures f = describe_sizes(entries, n, roi, scratch);
-  out[Glszm::kGrayLevelNonUniformity] = f.level_non_uniformity;
-  out[Glszm::kGrayLevelNonUniformityNormalized] = f.level_non_uniformity_normalized;
-  out[Glszm::kGrayLevelVariance] = f.level_variance;
-  out[Glszm::kHighGrayLevelZoneEmphasis] = f.high_level;
-  out[Glszm::kLargeAreaEmphasis] = f.large;
-  out[Glszm::kLargeAreaHighGrayLevelEmphasis] = f.large_high;
-  out[Glszm::kLargeAreaLowGrayLevelEmphasis] = f.large_low;
-  out[Glszm::kLowGrayLevelZoneEmphasis] = f.low_level;
-  out[Glszm::kSizeZoneNonUniformity] = f.size_non_uniformity;
-  out[Glszm::kSizeZoneNonUniformityNormalized] = f.size_non_uniformity_normalized;
-  out[Glszm::kSmallAreaEmphasis] = f.small;
-  out[Glszm::kSmallAreaHighGrayLevelEmphasis] = f.small_high;
-  out[Glszm::kSmallAreaLowGrayLevelEmphasis] = f.small_low;
-  out[Glszm::kZoneEntropy] = f.entropy;
-  out[Glszm::kZonePercentage] = f.percentage;
-  out[Glszm::kZoneVariance] = f.size_variance;
+  Glszm::write(describe_sizes(entries, n, roi, scratch), out);
 }
 
 }  // namespace
@@ -121,7 +105,7 @@ void fill_row(const Glszm& p, const Roi& roi, int64_t r, double* out) {
   } else {
     std::fill(out, out + Glszm::kColumns, kNaN);
   }
-  if (r == 0 && p.matrix) write_sizes(p, entries, n, roi);
+  if (r == 0 && p.matrix) write_sizes(p, entries, n, roi, scratch);
 }
 
 void glszm(const Glszm& p) { fill_rows(p); }

@@ -3,6 +3,7 @@
 #pragma once
 #include "params.h"
 #include "roi.h"
+#include "size_matrix.h"
 
 namespace uam {
 
@@ -28,6 +29,25 @@ struct Glszm : RoiInput {
     kZoneVariance,
     kColumns
   };
+
+  UAM_HD static void write(const SizeFeatures& f, double* out) {
+    out[kGrayLevelNonUniformity] = f.level_non_uniformity;
+    out[kGrayLevelNonUniformityNormalized] = f.level_non_uniformity_normalized;
+    out[kGrayLevelVariance] = f.level_variance;
+    out[kHighGrayLevelZoneEmphasis] = f.high_level;
+    out[kLargeAreaEmphasis] = f.large;
+    out[kLargeAreaHighGrayLevelEmphasis] = f.large_high;
+    out[kLargeAreaLowGrayLevelEmphasis] = f.large_low;
+    out[kLowGrayLevelZoneEmphasis] = f.low_level;
+    out[kSizeZoneNonUniformity] = f.size_non_uniformity;
+    out[kSizeZoneNonUniformityNormalized] = f.size_non_uniformity_normalized;
+    out[kSmallAreaEmphasis] = f.small;
+    out[kSmallAreaHighGrayLevelEmphasis] = f.small_high;
+    out[kSmallAreaLowGrayLevelEmphasis] = f.small_low;
+    out[kZoneEntropy] = f.entropy;
+    out[kZonePercentage] = f.percentage;
+    out[kZoneVariance] = f.size_variance;
+  }
 
   template <class V> void fields(V&& v) {
     input_fields(v);

@@ -52,4 +52,46 @@ struct Texture : RoiInput {
   }
 };
 
+// What each class would be called with by itself; `out` is missing.
+struct TextureClasses {
+  bool asked[6];
+  Firstorder firstorder;
+  Glcm glcm;
+  Glrlm glrlm;
+  Glszm glszm;
+  Ngtdm ngtdm;
+  Gldm gldm;
+
+  explicit TextureClasses(const Texture& p) : asked{p.firstorder, p.glcm, p.glrlm, p.glszm, p.ngtdm, p.gldm} {
+    for (RoiInput* input : {static_cast<RoiInput*>(&firstorder), static_cast<RoiInput*>(&glcm), static_cast<RoiInput*>(&glrlm),
+                            static_cast<RoiInput*>(&glszm), static_cast<RoiInput*>(&ngtdm), static_cast<RoiInput*>(&gldm)})
+      *input = p;
+    firstorder.shift = p.shift;
+    firstorder.pixel_area = p.pixel_area;
+    firstorder.excess_kurtosis = p.excess_kurtosis;
+    glcm.distance_count = ngtdm.distance_count = gldm.distance_count = p.distance_count;
+    glcm.distances = ngtdm.distances = gldm.distances = p.distances;
+    glcm.symmetrical = p.symmetrical;
+    glcm.weighting = p.weighting;
+    glcm.spacing_x = p.spacing_x;
+    glcm.spacing_y = p.spacing_y;
+    glrlm.weights = p.weights;
+    ngtdm.skip_isolated = p.skip_isolated;
+    gldm.alpha = p.alpha;
+  }
+
+  // Calls use(its parameters, its number of columns) for each class that is asked for, in the order of the columns.
+  template <class F> void each(F&& use) const {
+    if (asked[0]) use(firstorder, int64_t(kFirstorderColumns));
+    if (asked[1]) use(glcm, int64_t(kGlcmColumns));
+    if (asked[2]) use(glrlm, int64_t(Glrlm::kColumns));
+    if (asked[3]) use(glszm, int64_t(Glszm::kColumns));
+    if (asked[4]) use(ngtdm, int64_t(Ngtdm::kColumns));
+    if (asked[5]) use(gldm, int64_t(Gldm::kColumns));
+  }
+};
+
+// Throws unless p.columns is the sum over the classes that are asked for.
+void check_columns(const Texture& p, int64_t columns);
+
 }  // namespace uam

@@ -4,13 +4,14 @@ import { UamError } from '../errors.js';
 import type { SlideAnalysis } from '../slides/analyse_slide.js';
 import type { SlideProgress } from '../slides/slide_run.js';
 import type { CliCommand, CommonFlags } from './command.js';
+import { addDeviceFlag, type DeviceFlags, deviceFlag } from './device_flag.js';
 import { EXIT } from './exit_codes.js';
 import { bytesFlag, items, numberFlag, shareFlag, wordFlag } from './flag_values.js';
 import { bar, clock } from './progress.js';
 import type { Session } from './session.js';
 import { bytesText, grouped, textList } from './text_table.js';
 
-export interface AnalyseFlags extends CommonFlags {
+export interface AnalyseFlags extends CommonFlags, DeviceFlags {
   mask?: string;
   cells?: string;
   model?: string;
@@ -47,7 +48,7 @@ export const analyseCommand: CliCommand<AnalyseFlags> = {
   arguments: '<slide>',
 
   flags(command: Command): void {
-    command
+    addDeviceFlag(command)
       .option('--model <file>', 'the model, as uam train has written it (.safetensors)')
       .option('--out <folder>', 'the folder of answers: a new one, or one that uam analyse made before')
       .option('--mask <file>', "the nuclei as a label image of the slide's size (TIFF; PNG, NPY, ... where memory allows), or GeoJSON")
@@ -84,9 +85,10 @@ export const analyseCommand: CliCommand<AnalyseFlags> = {
     if (!model) throw new UamError('UAM_ARGUMENT', '--model is missing; name the file that uam train has written');
     if (!out) throw new UamError('UAM_ARGUMENT', '--out is missing; name the folder for the answers');
     if (flags.resume && flags.restart) throw new UamError('UAM_ARGUMENT', '--resume and --restart exclude each other');
+    const device = deviceFlag(flags, session);
     const threads = numberFlag('threads', flags.threads, 'whole');
     const options = {
-      ...{ out, threads, maxMemory: bytesFlag('max-memory', flags.maxMemory), resume: flags.resume, restart: flags.restart },
+      ...{ out, device, threads, maxMemory: bytesFlag('max-memory', flags.maxMemory), resume: flags.resume, restart: flags.restart },
       ...{ atLeast: shareFlag('at-least', flags.atLeast), measurements: measurementsOf(flags.measurements) },
       ...{ table: wordFlag('table', flags.table, ['parquet', 'csv'] as const), packed: flags.gzip, overlay: flags.overlay },
       minRegion: numberFlag('min-region', flags.minRegion, 'above 0'),

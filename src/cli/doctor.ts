@@ -1,7 +1,7 @@
 // `uam doctor`: what the package runs on, and whether it computes what it should.
 import { cpus, freemem, release, totalmem } from 'node:os';
 import type { Command } from 'commander';
-import { loadAddon, packageVersion, platformName } from '../native/load.js';
+import { type CudaCard, loadAddon, packageVersion, platformName } from '../native/load.js';
 import type { CliCommand, CommonFlags } from './command.js';
 import { EXIT } from './exit_codes.js';
 import type { TestResult } from './self_test.js';
@@ -24,6 +24,8 @@ interface Diagnosis {
   isa: { used: string; best: string } | null;
   threads: { count: number; limits: ThreadLimit[] };
   cuda: string;
+  /** The card that 'cuda' means; null without one. */
+  card: CudaCard | null;
   /** Bytes. */
   memory: { total: number; free: number; limit: number | null };
   packages: { name: string; version: string | null; reason: string }[];
@@ -68,6 +70,7 @@ async function diagnose(): Promise<Diagnosis> {
     isa: runtime ? { used: runtime.isa(), best: runtime.bestIsa() } : null,
     threads: { count: runtime?.threads() ?? 1, limits: threadLimits() },
     cuda: runtime?.cudaStatus() ?? 'unknown: there is no addon to ask',
+    card: loaded.addon?.cuda ? loaded.addon.device.card() : null,
     memory: { total: totalmem(), free: freemem(), limit: memoryLimit() },
     ...{ packages, selfTest, problems },
   };
@@ -114,6 +117,17 @@ function memoryLimit(): number | null {
   return limit > 0 && limit < totalmem() ? limit : null;
 }
 
+/** CUDA versions come as 1000 major + 10 minor. */
+const cudaVersion = (version: number): string => `${Math.floor(version / 1000)}.${Math.floor((version % 1000) / 10)}`;
+
+function cardFacts({ name, index, capability, driver, runtime, memory, free, architectures }: CudaCard): [string, string][] {
+  return [
+    ['card', `cuda:${index}, ${name}, compute capability ${capability}, ${bytesText(memory)}, ${bytesText(free)} free`],
+    ['CUDA versions', `driver ${cudaVersion(driver)}, runtime ${cudaVersion(runtime)}`],
+    ['compiled for', architectures],
+  ];
+}
+
 function diagnosisText(found: Diagnosis): string {
   const { addon, isa, threads, memory, packages, selfTest, problems } = found;
   const limit = memory.limit === null ? '' : `; this process may use ${bytesText(memory.limit)}`;
@@ -126,6 +140,7 @@ function diagnosisText(found: Diagnosis): string {
     ['instruction set', isa ? `${isa.used}${isa.used === isa.best ? '' : ` (UAM_ISA; the processor has ${isa.best})`}` : 'none'],
     ['threads', threadsText(threads.count, threads.limits)],
     ['CUDA', found.cuda],
+    ...(found.card ? cardFacts(found.card) : []),
     ['memory', `${bytesText(memory.total)}, ${bytesText(memory.free)} free${limit}`],
     ...packages.map(({ name, version }): [string, string] => [name, version ?? 'does not load']),
   ]);

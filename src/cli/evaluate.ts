@@ -11,6 +11,7 @@ import type { BootstrapOptions } from '../train/resampled.js';
 import type { TestedPoints } from '../train/tested_points.js';
 import type { CliCommand, CommonFlags } from './command.js';
 import { addDatasetFlags, datasetFile, manifestHelp } from './dataset_flags.js';
+import { addDeviceFlag, type DeviceFlags, deviceFlag } from './device_flag.js';
 import { EXIT } from './exit_codes.js';
 import { collect, numberFlag, wordFlag } from './flag_values.js';
 import { kindAt, makeFolder, refuseOverwriting, refuseUnwritable } from './outputs.js';
@@ -19,7 +20,7 @@ import type { Session } from './session.js';
 import { loadTested, type Tested, type TestedModel } from './tested_model.js';
 import type { TileFlags } from './tile_flags.js';
 
-export interface EvaluateFlags extends CommonFlags, TileFlags {
+export interface EvaluateFlags extends CommonFlags, TileFlags, DeviceFlags {
   model?: string;
   regionNote?: string;
   regionThreshold?: string;
@@ -65,7 +66,7 @@ pixels of all images together and image by image: precision, recall, Dice, IoU, 
 export const evaluateCommand: CliCommand<EvaluateFlags> = {
   flags(command: Command): void {
     command.option('--model <file>', 'the model, as uam train has written it (.safetensors)');
-    addDatasetFlags(command)
+    addDeviceFlag(addDatasetFlags(command))
       .option(
         '--split <name>',
         `which lines count: ${SPLITS.join(', ')} (default: test where a line is of that split, else all; a line without a split is of none)`,
@@ -97,6 +98,7 @@ export const evaluateCommand: CliCommand<EvaluateFlags> = {
 
   async run(flags, { session, engine }) {
     const data = datasetFile(flags);
+    const device = deviceFlag(flags, session);
     if (!flags.model) throw new UamError('UAM_ARGUMENT', '--model is missing; name the file that uam train has written');
     const split = wordFlag('split', flags.split, SPLITS);
     const resamples = numberFlag('resamples', flags.resamples, 'whole') ?? 1000;
@@ -109,7 +111,7 @@ export const evaluateCommand: CliCommand<EvaluateFlags> = {
     const files = await reportFiles(flags.out ?? [], [flags.model, data, flags.validation]);
     if (threads !== undefined) (await engine()).setThreads(threads);
 
-    const model = await loadTested(flags.model, flags, counting, session);
+    const model = await loadTested(flags.model, flags, { ...counting, device }, session);
     if (model.regions.length === 0) refuseRegionFlags(flags);
     if (!model.tellsCells && flags.validation) {
       throw new UamError('UAM_ARGUMENT', `--validation: ${flags.model} tells no cells, so it has no temperature to be fitted`);

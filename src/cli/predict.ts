@@ -8,6 +8,7 @@ import { callCells, callsTable } from '../report/calls.js';
 import type { FitProgress } from '../train/fit_options.js';
 import { UAM } from '../train/uam.js';
 import type { CliCommand, CommonFlags } from './command.js';
+import { addDeviceFlag, type DeviceFlags, deviceFlag } from './device_flag.js';
 import { EXIT, isAboutOneImage } from './exit_codes.js';
 import { collect, items, numberFlag, shareFlag } from './flag_values.js';
 import { findInputs, type InputPair, type Inputs } from './inputs.js';
@@ -16,7 +17,7 @@ import { predictionTargets, type TargetFlags, type Targets } from './prediction_
 import { bar, clock } from './progress.js';
 import type { Session } from './session.js';
 
-export interface PredictFlags extends CommonFlags, TargetFlags {
+export interface PredictFlags extends CommonFlags, TargetFlags, DeviceFlags {
   image?: string;
   mask?: string;
   segment?: boolean;
@@ -41,7 +42,7 @@ Features are extracted as they were for the model's training, at its pixel size:
 
 export const predictCommand: CliCommand<PredictFlags> = {
   flags(command: Command): void {
-    command
+    addDeviceFlag(command)
       .option(
         '--image <path>',
         'an image (PNG, JPEG, TIFF, SVS), a folder of them, or a manifest: a CSV file with the columns image, mask and perhaps mpp, ...',
@@ -75,6 +76,7 @@ export const predictCommand: CliCommand<PredictFlags> = {
   async run(flags, { session, engine }) {
     const start = performance.now();
     const names = checkFlags(flags);
+    const device = deviceFlag(flags, session);
     const mpp = numberFlag('mpp', flags.mpp, 'above 0');
     const atLeast = shareFlag('at-least', flags.atLeast);
     const threads = numberFlag('threads', flags.threads, 'whole');
@@ -86,7 +88,7 @@ export const predictCommand: CliCommand<PredictFlags> = {
     const targets = await predictionTargets(flags, inputs);
     await checkTargets(flags, inputs, targets);
     if (threads !== undefined) (await engine()).setThreads(threads);
-    const model = await UAM.load(names.model);
+    const model = await UAM.load(names.model, { device });
     if (!model.extraction) {
       session.log.warn(
         `${names.model} does not say how its features are extracted, as it was trained on a table; all features of grey, haematoxylin and eosin are computed`,

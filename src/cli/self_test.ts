@@ -1,14 +1,16 @@
 // Whether this machine computes what it should: some kernels against their plain definitions, and the whole flow on a made-up tile.
 import { findCells } from '../cells/find_cells.js';
-import { currentBackend, setBackend } from '../native/device.js';
+import { currentBackend, type Device, hasCuda, setBackend } from '../native/device.js';
 import { attention } from '../ops/attention.js';
 import { mul } from '../ops/binary.js';
 import { matmul } from '../ops/matmul.js';
 import { randomNormal, randomUniform } from '../ops/random.js';
 import { selectiveScan } from '../ops/selective_scan.js';
 import { extract } from '../radiomics/extract.js';
+import { bring } from '../tensor/bring.js';
 import { noGrad } from '../tensor/context.js';
 import { scope } from '../tensor/scope.js';
+import type { Tensor } from '../tensor/tensor.js';
 import { CellDataset } from '../train/dataset.js';
 import { demoTile } from '../train/demo_tile.js';
 import { UAM } from '../train/uam.js';
@@ -50,18 +52,29 @@ async function byDefinition<T>(work: () => T | Promise<T>): Promise<T> {
   }
 }
 
-async function compare(work: () => Numbers | Promise<Numbers>): Promise<string> {
-  const difference = differenceOf(await work(), await byDefinition(work));
+/** @param device where the first of both is computed; tensors are moved there by `there` */
+async function compare(work: (there: Place) => Numbers | Promise<Numbers>, device: Device = 'cpu'): Promise<string> {
+  const difference = differenceOf(await work((tensor) => bring(tensor, device)), await byDefinition(() => work((tensor) => tensor)));
   if (difference <= TOLERANCE) return `differs from its definition by ${difference.toExponential(1)}`;
   throw new Error(`differs from its definition by ${difference.toExponential(1)}; at most ${TOLERANCE} is rounding`);
 }
 
-const values =
-  (work: () => { data: Numbers }): (() => Numbers) =>
-  () =>
-    scope(() => noGrad(() => Float64Array.from(work().data)));
+/** What a test gets, to put its inputs where it computes. */
+type Place = (tensor: Tensor) => Tensor;
 
-const normal = (shape: number[], step: number) => randomNormal(shape, { seed: 5, step });
+const values =
+  (work: (normal: (shape: number[], step: number) => Tensor, there: Place) => Tensor): ((there: Place) => Numbers) =>
+  (there) =>
+    scope(() =>
+      noGrad(() =>
+        Float64Array.from(
+          bring(
+            work((shape, step) => there(randomNormal(shape, { seed: 5, step })), there),
+            'cpu',
+          ).data,
+        ),
+      ),
+    );
 
 const tile = () => demoTile({ seed: 3, width: 96, height: 96 });
 
@@ -76,48 +89,68 @@ async function features(): Promise<Numbers> {
 }
 
 /** Features, training on a thread of its own, and prediction. */
-async function wholeFlow(): Promise<string> {
+async function wholeFlow(device: Device): Promise<string> {
   const { image, mask, classes, classNames } = tile();
   const extraction = { features: ['firstorder', 'shape2D'], channels: ['grey'] };
   const table = await extract(image, mask, extraction);
   const labels = Array.from(classes, (c) => classNames[c] as string);
   const dataset = CellDataset.from([{ table, mpp: image.mpp, classes: labels }], { classes: classNames, extraction });
-  const model = UAM.create({ width: 8, depth: 1, heads: 2, state: 4, ffn: 8 });
+  const model = UAM.create({ width: 8, depth: 1, heads: 2, state: 4, ffn: 8, device });
   const { history } = await model.fit(dataset, { epochs: 3, validation: 0 });
   const { probabilities, length } = await model.predict({ image, mask });
   if (!probabilities.every((p) => p >= 0 && p <= 1)) throw new Error('probabilities are not between 0 and 1');
   return `${length} cells; loss ${history[0]?.loss.toFixed(3)} to ${history.at(-1)?.loss.toFixed(3)}`;
 }
 
-const TESTS: readonly (readonly [name: string, run: () => Promise<string>])[] = Object.freeze([
-  ['matrix product', () => compare(values(() => matmul(normal([37, 65], 0), normal([65, 43], 1))))],
+type Test = readonly [name: string, run: () => Promise<string>];
+
+/** What a model computes with. */
+const modelTests = (device: Device): readonly Test[] => [
+  [
+    'matrix product',
+    () =>
+      compare(
+        values((normal) => matmul(normal([37, 65], 0), normal([65, 43], 1))),
+        device,
+      ),
+  ],
   [
     'selective scan',
     () =>
       compare(
-        values(() => {
-          const [u, delta] = [normal([2, 19, 8], 2), randomUniform([2, 19, 8], { seed: 5, step: 3 })];
-          const A = mul(randomUniform([8, 4], { seed: 5, step: 4 }), -2);
+        values((normal, there) => {
+          const [u, delta] = [normal([2, 19, 8], 2), there(randomUniform([2, 19, 8], { seed: 5, step: 3 }))];
+          const A = mul(there(randomUniform([8, 4], { seed: 5, step: 4 })), -2);
           return selectiveScan({ u, delta, A, B: normal([2, 19, 1, 4], 5), C: normal([2, 19, 1, 4], 6) }, { deltaSoftplus: true }).out;
         }),
+        device,
       ),
   ],
   [
     'attention',
-    () => {
-      const x = (step: number) => normal([23, 2, 8], step);
-      return compare(values(() => attention(x(7), x(8), x(9), { offsetsQ: Int32Array.of(0, 9, 23) }).out));
-    },
+    () =>
+      compare(
+        values((normal) => {
+          const x = (step: number) => normal([23, 2, 8], step);
+          return attention(x(7), x(8), x(9), { offsetsQ: Int32Array.of(0, 9, 23) }).out;
+        }),
+        device,
+      ),
   ],
+  ['training and prediction', () => wholeFlow(device)],
+];
+
+const TESTS: readonly Test[] = Object.freeze([
+  ...modelTests('cpu'),
   ['cells of a mask', () => compare(() => findCells(tile().mask).centroids)],
   ['features of cells', () => compare(features)],
-  ['training and prediction', wholeFlow],
-]);
+] as const);
 
-/** Runs all tests. They take a second or two. */
+/** Runs all tests, those of models also on the card where there is one. They take a second or two. */
 export async function selfTest(): Promise<TestResult[]> {
   const results: TestResult[] = [];
-  for (const [name, run] of TESTS) {
+  const onCard = hasCuda() ? modelTests('cuda').map(([name, run]): Test => [`${name}, on the card`, run]) : [];
+  for (const [name, run] of [...TESTS, ...onCard]) {
     const start = performance.now();
     const found = await run().then(
       (detail) => ({ ok: true, detail }),

@@ -4,6 +4,7 @@ import { UamError } from '../errors.js';
 import { modelKind } from '../heads/model_kind.js';
 import type { LearningCurve } from '../report/evaluation_report.js';
 import type { CellDataset } from '../train/dataset.js';
+import type { OnDevice } from '../train/devices.js';
 import type { JointDataset } from '../train/joint_dataset.js';
 import { JointUAM } from '../train/joint_uam.js';
 import { learningCurves } from '../train/learning_curves.js';
@@ -47,15 +48,20 @@ export interface TestedModel {
 export type RegionCounting = Pick<RegionCountOptions, 'threshold' | 'tolerance'>;
 
 /** The model of a file, for data that flags tell of. */
-export async function loadTested(path: string, flags: TileFlags, counting: RegionCounting, session: Session): Promise<TestedModel> {
-  if ((await modelKind(path)) === 'cells') return testedCells(await UAM.load(path), flags, session);
+export async function loadTested(
+  path: string,
+  flags: TileFlags,
+  { device, ...counting }: RegionCounting & OnDevice,
+  session: Session,
+): Promise<TestedModel> {
+  if ((await modelKind(path)) === 'cells') return testedCells(await UAM.load(path, { device }), flags, session);
   if (flags.table !== undefined) {
     throw new UamError(
       'UAM_ARGUMENT',
       `${path} is a model of images: it cannot be tested on a table of cells; give --manifest in place of --table`,
     );
   }
-  return testedTiles(await JointUAM.load(path), flags, counting, session);
+  return testedTiles(await JointUAM.load(path, { device }), flags, counting, session);
 }
 
 /** Images are measured as in training; where that is not known, at their own pixel sizes. */

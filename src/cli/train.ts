@@ -7,6 +7,7 @@ import { learningCurves } from '../train/learning_curves.js';
 import type { FitReport } from '../train/uam.js';
 import type { CliCommand } from './command.js';
 import { datasetFile } from './dataset_flags.js';
+import { deviceFlag } from './device_flag.js';
 import { EXIT } from './exit_codes.js';
 import { numberFlag } from './flag_values.js';
 import { kindAt, refuseOverwriting, refuseUnwritable } from './outputs.js';
@@ -21,6 +22,7 @@ export const trainCommand: CliCommand<TrainFlags> = {
   async run(flags, { session, engine }) {
     const start = performance.now();
     const files = checkFlags(flags);
+    const device = deviceFlag(flags, session);
     const trainee = traineeFor(flags, session);
     const { model } = trainee;
     const validation = validationFlag(flags);
@@ -30,7 +32,7 @@ export const trainCommand: CliCommand<TrainFlags> = {
 
     const dataset = await trainee.read(files.data, 'training', undefined);
     const held = typeof validation === 'string' ? await trainee.read(validation, 'validation', dataset) : validation;
-    const report = await fit(trainee, dataset, held, files, flags.resume ?? false, session);
+    const report = await fit(trainee, dataset, held, files, { resume: flags.resume ?? false, device }, session);
     await model.save(files.out);
     if (files.curves !== undefined) await writeLearningPlots(files.curves, learningCurves(report.history));
     if (flags.checkpoint === undefined) await rm(files.checkpoint, { force: true });
@@ -89,7 +91,7 @@ async function fit(
   dataset: CellDataset,
   validation: CellDataset | number | undefined,
   files: Files,
-  resume: boolean,
+  { resume, device }: { resume: boolean; device: string | undefined },
   session: Session,
 ): Promise<FitReport> {
   const { log, progress, signal } = session;
@@ -104,7 +106,7 @@ async function fit(
   session.patience = 60_000; // a step of a large model takes seconds, and it is to be kept
   try {
     return await trainee.fit(dataset, validation, {
-      ...{ checkpoint: files.checkpoint, signal },
+      ...{ checkpoint: files.checkpoint, device, signal },
       ...(files.log !== undefined && { log: files.log }),
       onProgress: (state) => {
         if (state.phase === 'train') {

@@ -11,11 +11,12 @@ import { ARCHITECTURES, SIZES, type Size } from '../uam/config.js';
 import { FUSIONS } from '../uam/fusion.js';
 import type { CommonFlags } from './command.js';
 import { addDatasetFlags, manifestHelp } from './dataset_flags.js';
+import { addDeviceFlag, type DeviceFlags } from './device_flag.js';
 import { chosenChannels, chosenFeatures } from './feature_flags.js';
 import { items, numberFlag, shareFlag, wordFlag } from './flag_values.js';
 import { addTileFlags, type TileFlags, tilesHelp } from './tile_flags.js';
 
-export interface TrainFlags extends CommonFlags, TileFlags {
+export interface TrainFlags extends CommonFlags, TileFlags, DeviceFlags {
   task?: string;
   fusion?: string;
   encoder?: string;
@@ -60,10 +61,10 @@ ${tilesHelp}
 
 Patients for validation decide when to stop, which epoch is kept, and how probabilities are calibrated; nothing is learned from them.
 After every epoch the run is kept in a checkpoint beside the model; Ctrl-C keeps it, too. The same command with --resume goes on from it,
-to the same model, bit for bit, as a run without a break. The checkpoint is removed when the model is written.`;
+to the same model, bit for bit, as a run without a break (on another --device: to one of the same quality). The checkpoint is removed when the model is written.`;
 
 export function addTrainFlags(command: Command): void {
-  addTileFlags(addDatasetFlags(command))
+  addDeviceFlag(addTileFlags(addDatasetFlags(command)))
     .option(
       '--task <task>',
       'cells: nuclei are classified by their features; joint: by features and image together, and tumour regions are segmented; ' +

@@ -11,7 +11,7 @@ import { readTiles, tilesPath } from './tile_flags.js';
 import { classFlags, fitFlags, jointFitFlags, jointModelFlags, modelFlags, recipeFlags, type TrainFlags, taskFlag } from './train_flags.js';
 
 /** What a run keeps, and whom it tells. */
-export type RunOptions = Pick<FitOptions, 'checkpoint' | 'log' | 'signal' | 'onProgress'>;
+export type RunOptions = Pick<FitOptions, 'checkpoint' | 'log' | 'device' | 'signal' | 'onProgress'>;
 
 export interface Trainee {
   readonly model: UAM | JointUAM;

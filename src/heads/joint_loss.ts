@@ -6,6 +6,7 @@ import { crossEntropy } from '../ops/cross_entropy.js';
 import { softDice } from '../ops/soft_dice.js';
 import { exp, neg } from '../ops/unary.js';
 import { where } from '../ops/where.js';
+import { bring } from '../tensor/bring.js';
 import { format, sameShape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { EXPERT_LOSSES } from '../uam/backbone.js';
@@ -14,6 +15,7 @@ import type { JointOutput } from './joint_model.js';
 /** Labels that count for nothing. */
 export const NO_LABEL = Object.freeze({ cell: -1, region: 255 });
 
+/** Tensors of the host, wherever the model lives. */
 export interface JointTargets {
   /** int32 [cells]: the class of each, -1 where it is not known. */
   cells?: Tensor | undefined;
@@ -50,14 +52,18 @@ const sumOf = (terms: readonly (Tensor | undefined)[]): Tensor | undefined =>
 function cellLoss({ cells }: JointOutput, target: Tensor | undefined, options: JointLossOptions): Tensor | undefined {
   if (!cells || !target?.data.some((label) => label !== NO_LABEL.cell)) return undefined;
   const { classWeight, labelSmoothing = 0.05 } = options;
-  return crossEntropy(cells.logits, target, { ...(classWeight && { classWeight }), labelSmoothing, ignoreIndex: NO_LABEL.cell });
+  return crossEntropy(cells.logits, bring(target, cells.logits.device), {
+    ...(classWeight && { classWeight }),
+    labelSmoothing,
+    ignoreIndex: NO_LABEL.cell,
+  });
 }
 
 /** Probability 0 in any float type. */
 const CERTAINLY_NOT = -1e5;
 
-/** Masks of what counts and what is there, and how many groups (a region of an image) have any label. */
-function masksOf(target: Tensor, { shape, dtype }: Tensor): { keep: Tensor; truth: Tensor; groups: number } {
+/** Masks of what counts and what is there, where the answers are, and how many groups (a region of an image) have any label. */
+function masksOf(target: Tensor, { shape, dtype, device }: Tensor): { keep: Tensor; truth: Tensor; groups: number } {
   const [images, height, width, regions] = shape as [number, number, number, number];
   const keep = Tensor.zeros(shape, 'uint8');
   const truth = Tensor.zeros(shape, dtype);
@@ -75,7 +81,7 @@ function masksOf(target: Tensor, { shape, dtype }: Tensor): { keep: Tensor; trut
       }
     }
   }
-  return { keep, truth, groups: labelled.reduce((sum, any) => sum + any, 0) };
+  return { keep: bring(keep, device), truth: bring(truth, device), groups: labelled.reduce((sum, any) => sum + any, 0) };
 }
 
 function regionLoss({ regions }: JointOutput, target: Tensor | undefined): Tensor | undefined {
@@ -88,7 +94,7 @@ function regionLoss({ regions }: JointOutput, target: Tensor | undefined): Tenso
   if (groups === 0) return undefined;
   const entropy = bceWithLogits(regions, truth, { keep });
   // Where nothing is known, probability and truth are 0 and add nothing to either sum; a group without labels has the Dice loss 0.
-  const known = where(keep, regions, Tensor.full([1], CERTAINLY_NOT, regions.dtype));
+  const known = where(keep, regions, Tensor.full([1], CERTAINLY_NOT, regions.dtype, regions.device));
   const dice = softDice(known, truth, { smooth: 1, eps: 0 });
   return add(entropy, mul(dice, ((shape[0] as number) * (shape[3] as number)) / groups));
 }

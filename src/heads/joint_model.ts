@@ -15,7 +15,7 @@ import { CellClassifier, type ClassifierOutput } from './cell_classifier.js';
 import { type JointConfig, jointLevels } from './joint_config.js';
 import { SegmentationHead } from './segmentation.js';
 
-/** Tiles as a joint model takes them in: cells, images, or both. */
+/** Tiles as a joint model takes them in: cells, images, or both. Their tensors are of the host, wherever the model lives. */
 export interface JointBatch {
   /** Cells of all tiles with their arrangement; its tiles are those of the batch. */
   cells?: CellBatch | undefined;
@@ -125,11 +125,15 @@ export class JointModel extends Module {
 
   #classified(cells: CellBatch, any: boolean, meeting: FusionMeeting | undefined, run: JointRun): ClassifierOutput {
     const { dtype } = cells.features;
-    const { classifier } = this;
+    const { classifier, device } = this;
     if (!classifier) throw new UamError('UAM_ARGUMENT', 'joint model: this is a model of regions alone: give it no cells');
     const { backbone, classes } = classifier.config;
     if (!any)
-      return { logits: Tensor.zeros([0, classes], dtype), embeddings: Tensor.zeros([0, backbone.width], dtype), attentionShares: [] };
+      return {
+        logits: Tensor.zeros([0, classes], dtype, device),
+        embeddings: Tensor.zeros([0, backbone.width], dtype, device),
+        attentionShares: [],
+      };
     const after = Math.floor(backbone.depth / 2);
     return classifier.forward(cells, { ...run, meeting: meeting && { after, change: (tokens) => meeting.cells(tokens) } });
   }

@@ -4,9 +4,10 @@ import { mismatch, UamError } from '../errors.js';
 import { writeWhole } from '../files/write_whole.js';
 import type { DataArray } from '../tensor/arena.js';
 import { checkShape, format, type Shape, sizeOf } from '../tensor/shape.js';
+import { Tensor } from '../tensor/tensor.js';
 import { type Header, type HeaderEntry, LONGEST_HEADER, parseHeader, type StoredType } from './safetensors_header.js';
 
-/** Numbers with a shape, as they are written and read. Tensors are such. */
+/** Numbers with a shape, as they are written and read. Tensors are such, also those on a card. */
 export interface StoredTensor {
   shape: Shape;
   data: DataArray;
@@ -21,6 +22,8 @@ export interface Checkpoint {
 
 /** Where the data begin is a multiple of this, so that others may map the file into memory. */
 const ALIGNMENT = 64;
+
+const livesOnCard = (stored: StoredTensor): stored is Tensor => stored instanceof Tensor && stored.device !== 'cpu';
 
 function storedType(data: DataArray): StoredType {
   if (data instanceof Float32Array) return 'F32';
@@ -46,7 +49,8 @@ export function encodeCheckpoint(
   for (const [key, value] of Object.entries(metadata)) {
     if (typeof value !== 'string') throw mismatch('UAM_ARGUMENT', `checkpoint: metadata ${key}`, 'text', typeof value);
   }
-  const list = [...tensors].sort(([, a], [, b]) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
+  const host = [...tensors].map(([name, tensor]) => [name, livesOnCard(tensor) ? tensor.to('cpu') : tensor] as const);
+  const list = host.sort(([, a], [, b]) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
   const fields: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : [];
   let at = 0;
   for (const [name, { shape, data }] of list) {
@@ -223,5 +227,7 @@ export async function writeCheckpoint(
   tensors: ReadonlyMap<string, StoredTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  await writeWhole(path, encodeCheckpoint(tensors, metadata));
+  const host = new Map<string, StoredTensor>();
+  for (const [name, tensor] of tensors) host.set(name, livesOnCard(tensor) ? await tensor.toAsync('cpu') : tensor);
+  await writeWhole(path, encodeCheckpoint(host, metadata));
 }

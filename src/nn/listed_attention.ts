@@ -43,7 +43,7 @@ export class ListedAttention extends Module {
   forward(query: Tensor, context: Tensor, { offsets, indices }: AskedLists): Tensor {
     const inHeads = (x: Tensor, name: string) => reshape(matmul(x, this.get(name)), [x.shape[0] as number, this.#heads, this.#dim]);
     const [q, k, v] = [inHeads(query, 'q_proj'), inHeads(context, 'k_proj'), inHeads(context, 'v_proj')];
-    const { out } = neighborAttention(q, k, v, offsets, Tensor.from(indices));
+    const { out } = neighborAttention(q, k, v, offsets, Tensor.from(indices, undefined, query.device));
     return matmul(reshape(out, query.shape), this.get('o_proj'));
   }
 }

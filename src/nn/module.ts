@@ -1,5 +1,7 @@
 import { mismatch, UamError } from '../errors.js';
+import type { Device } from '../native/device.js';
 import type { DataArray, Dtype } from '../tensor/arena.js';
+import { bring } from '../tensor/bring.js';
 import { format, type Shape, sameShape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 
@@ -23,6 +25,14 @@ interface Parameter {
 interface Child {
   name: string;
   module: Module;
+}
+
+/** Another tensor in a parameter's place, which is disposed of with its gradient. */
+function exchange(parameter: Parameter, tensor: Tensor): void {
+  const before = parameter.tensor;
+  parameter.tensor = tensor.keep().requireGrad();
+  before.grad?.dispose();
+  before.dispose();
 }
 
 /**
@@ -118,12 +128,38 @@ export class Module {
   cast(dtype: 'float32' | 'float64'): this {
     for (const [, parameter] of this.#walk('')) {
       const { tensor } = parameter;
-      const data = dtype === 'float64' ? Float64Array.from(tensor.data) : Float32Array.from(tensor.data);
-      parameter.tensor = Tensor.from(data, tensor.shape).keep().requireGrad();
-      tensor.grad?.dispose();
-      tensor.dispose();
+      const { data } = bring(tensor, 'cpu');
+      const values = dtype === 'float64' ? Float64Array.from(data) : Float32Array.from(data);
+      exchange(parameter, Tensor.from(values, tensor.shape, tensor.device));
     }
     return this;
+  }
+
+  /**
+   * Moves the parameters to a device, in place of the present ones; their gradients are dropped. What the module computes from then on it
+   * computes there: inputs that are made on the host are brought to the parameters.
+   *
+   * @throws UamError as `Tensor.to`: the module then stays where it was
+   * @example
+   * const layer = new Linear(4, 2, new Initializer(1)).to('cpu');   // or to('cuda'), where there is a card
+   */
+  to(device: Device): this {
+    const moving = [...this.#walk('')].map(([, parameter]) => parameter).filter(({ tensor }) => tensor.device !== device);
+    const copies: Tensor[] = [];
+    try {
+      for (const { tensor } of moving) copies.push(tensor.to(device));
+    } catch (error) {
+      for (const copy of copies) copy.dispose();
+      throw error;
+    }
+    moving.forEach((parameter, i) => void exchange(parameter, copies[i] as Tensor));
+    return this;
+  }
+
+  /** Where the parameters live: the CPU where there are none. */
+  get device(): Device {
+    for (const [, { tensor }] of this.#walk('')) return tensor.device;
+    return 'cpu';
   }
 
   /** The float type of the parameters; float32 where there are none. */
@@ -151,7 +187,11 @@ export class Module {
       const { shape } = values.get(name) as ParameterValues;
       if (!sameShape(shape, tensor.shape)) throw mismatch('UAM_SHAPE', name, format(tensor.shape), format(shape));
     }
-    for (const [name, tensor] of named) (tensor.data as Float32Array).set((values.get(name) as ParameterValues).data);
+    for (const [name, tensor] of named) {
+      const { data } = values.get(name) as ParameterValues;
+      // A card takes over bytes; the host converts numbers.
+      tensor.set(tensor.device === 'cpu' || data instanceof Float32Array ? data : Float32Array.from(data));
+    }
   }
 
   /** Whether dropout and its like are at work. */

@@ -18,7 +18,7 @@ export function split(x: Tensor, sizes: readonly number[]): Tensor[] {
     () => sizes.map((size, i) => slice(x, [...zeros, starts[i] as number], [...lead, (starts[i] as number) + size])),
     (upstream) => [
       concat(
-        upstream.map((gradient, i) => gradient ?? Tensor.zeros([...lead, sizes[i] as number], x.dtype)),
+        upstream.map((gradient, i) => gradient ?? Tensor.zeros([...lead, sizes[i] as number], x.dtype, x.device)),
         -1,
       ),
     ],

@@ -3,7 +3,7 @@ import { kernel } from '../native/call.js';
 import type { FloatArray } from '../tensor/arena.js';
 import { Tensor } from '../tensor/tensor.js';
 import { floats, optionalFloats, requireOptions, requireSameDtype, requireShape, requireTensor } from './check.js';
-import { l2Norm } from './l2_norm.js';
+import { normsOf } from './l2_norm.js';
 
 interface AdamwParams {
   n: number;
@@ -101,6 +101,18 @@ function checkOptions(parameters: readonly Tensor[], options: AdamwOptions) {
   return { learningRate, beta1: betas[0], beta2: betas[1], eps, decays, clipNorm };
 }
 
+/** The norm of each gradient, 0 where there is none. */
+function gradientNorms(gradients: readonly (Tensor | undefined)[]): number[] {
+  const norms = gradients.map(() => 0);
+  const present = gradients.flatMap((gradient, i) => (gradient ? [{ gradient, i }] : []));
+  for (const kind of new Set(present.map(({ gradient }) => `${gradient.device} ${gradient.dtype}`))) {
+    const alike = present.filter(({ gradient }) => `${gradient.device} ${gradient.dtype}` === kind);
+    const found = normsOf(alike.map(({ gradient }) => gradient));
+    alike.forEach(({ i }, k) => void (norms[i] = found[k] as number));
+  }
+  return norms;
+}
+
 /**
  * One AdamW step (Loshchilov and Hutter 2019), in place: p shrinks by learningRate * weightDecay * p, then moves by
  * -learningRate * mhat / (sqrt(vhat) + eps). Gradients are not changed.
@@ -137,7 +149,6 @@ export function adamwStep(
     if (list.length !== parameters.length)
       throw mismatch('UAM_ARGUMENT', `${op}: ${what}`, `one for each of the ${parameters.length} parameters`, `${list.length}`);
   }
-  let squares = 0;
   parameters.forEach((parameter, i) => {
     requireTensor(op, `parameter ${name(i)}`, parameter);
     for (const [what, tensor] of Object.entries({ gradient: gradients[i], m: state.m[i], v: state.v[i], vMax: state.vMax?.[i] })) {
@@ -145,14 +156,12 @@ export function adamwStep(
         requireShape(op, `${what} of parameter ${name(i)}`, requireTensor(op, `${what} of parameter ${name(i)}`, tensor), parameter.shape);
       requireSameDtype(`${op}: parameter ${name(i)}`, parameter, tensor);
     }
-    const gradient = gradients[i];
-    const norm = gradient ? l2Norm(gradient) : 0;
-    if (!Number.isFinite(norm)) {
-      throw new UamError('UAM_NONFINITE', `${op}: the gradient of parameter ${name(i)} has norm ${norm}; nothing was updated`);
-    }
-    squares += norm * norm;
   });
-  const norm = Math.sqrt(squares);
+  const norms = gradientNorms(gradients);
+  const bad = norms.findIndex((norm) => !Number.isFinite(norm));
+  if (bad >= 0)
+    throw new UamError('UAM_NONFINITE', `${op}: the gradient of parameter ${name(bad)} has norm ${norms[bad]}; nothing was updated`);
+  const norm = Math.sqrt(norms.reduce((sum, own) => sum + own * own, 0));
   const gradientScale = Math.min(1, clipNorm / (norm + 1e-6));
   state.step++;
   parameters.forEach((parameter, i) => {

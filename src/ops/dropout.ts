@@ -51,7 +51,7 @@ export function dropout(x: Tensor, rate: number, key: RandomKey): Tensor {
  */
 export function addNoise(x: Tensor, sigma: number, key: RandomKey): Tensor {
   requireTensor('addNoise', 'x', x);
-  const noise = randomNormal(x.shape, key);
+  const noise = randomNormal(x.shape, key, x.device);
   const like = x.dtype === 'float64' ? Tensor.from(Float64Array.from(noise.data), x.shape) : noise;
   return add(x, mul(like, sigma));
 }

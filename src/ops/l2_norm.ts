@@ -1,5 +1,6 @@
 import { kernel } from '../native/call.js';
 import type { FloatArray } from '../tensor/arena.js';
+import { bring } from '../tensor/bring.js';
 import { Tensor } from '../tensor/tensor.js';
 import { floats, requireTensor } from './check.js';
 
@@ -24,9 +25,22 @@ const l2NormKernel = kernel<L2NormParams>('l2_norm', ({ n, x, norm }) => {
  */
 export function l2Norm(x: Tensor): number {
   requireTensor('l2Norm', 'x', x);
-  const norm = Tensor.empty([1], x.dtype, x.device);
-  l2NormKernel({ n: x.size, x: floats(x), norm: floats(norm) });
-  const value = norm.item();
-  norm.dispose();
-  return value;
+  return normsOf([x])[0] as number;
+}
+
+/** The norms of tensors of one device and type. A card is waited for once, not once for each. */
+export function normsOf(tensors: readonly Tensor[]): number[] {
+  const [first] = tensors;
+  if (!first) return [];
+  const norms = Tensor.empty([tensors.length], first.dtype, first.device);
+  tensors.forEach((x, i) => {
+    const norm = norms.rows(i, i + 1);
+    l2NormKernel({ n: x.size, x: floats(x), norm: floats(norm) });
+    norm.dispose();
+  });
+  const host = bring(norms, 'cpu');
+  const values = Array.from(host.data);
+  host.dispose();
+  norms.dispose();
+  return values;
 }

@@ -2,6 +2,7 @@ import { mismatch, UamError } from '../errors.js';
 import { kernel } from '../native/call.js';
 import type { FloatArray } from '../tensor/arena.js';
 import { recordAll } from '../tensor/autograd.js';
+import { bring } from '../tensor/bring.js';
 import { Tensor } from '../tensor/tensor.js';
 import { floats, requireOptions, requireShape, requireTensor } from './check.js';
 import { rejectIndex } from './index_error.js';
@@ -77,7 +78,7 @@ export function slotsOfToken(name: string, slot: Int32Array, token: number, k: n
 export interface MoeDispatchOptions {
   /** Number of experts. */
   experts: number;
-  /** uint8 of the indices' shape: choices where it is 0 get no row. Default: all are kept. */
+  /** uint8 of the indices' shape: choices where it is 0 get no row. Default: all are kept, as they must be on a card. */
   kept?: Tensor;
 }
 
@@ -98,7 +99,8 @@ export interface MoeDispatch {
  *
  * @param x [tokens, width]
  * @param indices int32 [tokens, k], the experts of every token (see `moeRoute`)
- * @throws UamError `UAM_ARGUMENT` for an index that is no expert, naming its place; `UAM_SHAPE`, `UAM_DTYPE`
+ * @throws UamError `UAM_ARGUMENT` for an index that is no expert, naming its place; `UAM_SHAPE`, `UAM_DTYPE`; `UAM_DEVICE` for `kept` on a
+ *   card
  * @example
  * const { rows, offsets } = moeDispatch(Tensor.from([1, 2, 3], [3, 1]), Tensor.from(Int32Array.of(1, 0, 1), [3, 1]), { experts: 2 });
  * rows.data;      // 2, 1, 3
@@ -115,14 +117,21 @@ export function moeDispatch(x: Tensor, indices: Tensor, options: MoeDispatchOpti
   const k = indices.shape[1] as number;
   if (k < 1) throw mismatch('UAM_SHAPE', `${op}: indices`, '[tokens, k] with k at least 1', `[${indices.shape}]`);
   if (kept) requireShape(op, 'kept', requireTensor(op, 'kept', kept, ['uint8']), [tokens, k]);
+  if (kept && kept.device !== 'cpu') {
+    throw new UamError(
+      'UAM_DEVICE',
+      `${op}: kept must live on the CPU: on a card, counting the choices that stay would wait for it; pass kept.to('cpu')`,
+    );
+  }
   const slots = kept ? (kept.memory as Uint8Array).reduce((count, flag) => count + Number(flag !== 0), 0) : indices.size;
+  const keptThere = kept && (bring(kept, x.device).memory as Uint8Array);
   const rows = Tensor.empty([slots, width], x.dtype, x.device);
   const offsets = Tensor.empty([experts + 1], 'int32', x.device);
   const order = Tensor.empty([slots], 'int32', x.device);
   const slot = Tensor.empty([tokens, k], 'int32', x.device);
   moeDispatchFwd({
     ...{ tokens, width, experts, k, slots },
-    ...{ x: floats(x), indices: indices.memory as Int32Array, kept: kept?.memory as Uint8Array | undefined, rows: floats(rows) },
+    ...{ x: floats(x), indices: indices.memory as Int32Array, kept: keptThere, rows: floats(rows) },
     ...{ offsets: offsets.memory as Int32Array, order: order.memory as Int32Array, slot: slot.memory as Int32Array },
   });
   recordAll(op, [x], [rows], ([dRows]) => {

@@ -1,5 +1,6 @@
 import { mismatch } from '../errors.js';
 import { kernel } from '../native/call.js';
+import type { Device } from '../native/device.js';
 import type { FloatArray } from '../tensor/arena.js';
 import type { Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
@@ -54,8 +55,8 @@ export function checkKey(op: string, { seed, step, stream = 0 }: RandomKey): Req
   return { seed, step, stream };
 }
 
-function draw(op: string, distribution: number, shape: Shape, key: RandomKey): Tensor {
-  const y = Tensor.empty(shape);
+function draw(op: string, distribution: number, shape: Shape, key: RandomKey, device?: Device): Tensor {
+  const y = Tensor.empty(shape, 'float32', device);
   randomKernel({ distribution, ...checkKey(op, key), n: y.size, y: y.memory as FloatArray });
   return y;
 }
@@ -63,10 +64,11 @@ function draw(op: string, distribution: number, shape: Shape, key: RandomKey): T
 /**
  * Numbers uniform in [0, 1), multiples of 2^-24, from the counter-based generator Philox4x32-10 (Salmon et al. 2011).
  *
+ * @param device where they are drawn, and stay; default the CPU
  * @throws UamError `UAM_ARGUMENT` for a key that is not made of integers from 0 to 2^32 - 1
  * @example randomUniform([2, 3], { seed: 1, step: 0 });
  */
-export const randomUniform = (shape: Shape, key: RandomKey): Tensor => draw('randomUniform', UNIFORM, shape, key);
+export const randomUniform = (shape: Shape, key: RandomKey, device?: Device): Tensor => draw('randomUniform', UNIFORM, shape, key, device);
 
 /** Numbers of mean 0 and variance 1; otherwise as `randomUniform`. @example randomNormal([4], { seed: 1, step: 0, stream: 7 }); */
-export const randomNormal = (shape: Shape, key: RandomKey): Tensor => draw('randomNormal', NORMAL, shape, key);
+export const randomNormal = (shape: Shape, key: RandomKey, device?: Device): Tensor => draw('randomNormal', NORMAL, shape, key, device);

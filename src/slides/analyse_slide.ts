@@ -5,6 +5,7 @@ import { mismatch, UamError } from '../errors.js';
 import { ResultFolder } from '../files/result_folder.js';
 import type { ImageWarning } from '../image/image.js';
 import { runtimeInfo } from '../native/device.js';
+import { deviceOf, type OnDevice } from '../train/devices.js';
 import { defaultMaxMemory } from './memory_bound.js';
 import { modelFacts } from './model_facts.js';
 import { type PreparedSlide, prepareSlide, type SlideInput, type SlideSizes } from './prepare_slide.js';
@@ -18,7 +19,7 @@ import { readRecord } from './work_files.js';
 import { takeWorkFolder } from './work_folder.js';
 import { RESULTS } from './write_cells.js';
 
-export interface SlideOptions {
+export interface SlideOptions extends OnDevice {
   /** The folder of answers: a new one, or one of an earlier run. While the run lasts its work lies beside it, in `<out>.work`. */
   out: string;
   /** Bytes that the process may take; default half of what the machine or its cgroup allows, at least 1 GiB. */
@@ -72,11 +73,11 @@ export interface SlideAnalysis {
  *
  * Memory does not grow with the slide. What is done is kept in `<out>.work`, so that an interrupted run goes on where it was (`resume`)
  * and ends with the same bytes; the folder of answers appears when it is whole. Neither the number of threads nor an interruption changes
- * what is written, but for times in `run.json`.
+ * what is written, but for times in `run.json`. Another device may change probabilities in their last digits; a run may go on on another.
  *
  * @throws UamError as `openImage`, `UAM.load`; `UAM_DATA` where the pixel size is not known, and for slides that are no 8-bit RGB;
  *   `UAM_SHAPE` for a mask of another size; `UAM_ARGUMENT` for options that cannot be, too little memory, or an interrupted run in the
- *   way; `UAM_IO`; `UAM_ABORTED`, with the work kept
+ *   way; `UAM_DEVICE`; `UAM_IO`; `UAM_ABORTED`, with the work kept
  * @example
  * // Some minutes for a slide:
  * const analyse = () => analyseSlide({ image: 'slide.svs', model: 'model.safetensors' }, { out: 'answers', maxMemory: 4e9 });
@@ -87,6 +88,7 @@ export async function analyseSlide(input: SlideInput, options: SlideOptions, par
   const { resume = false, restart = false } = options;
   const { maxMemory = defaultMaxMemory(), threads = runtimeInfo().threads } = options;
   checkOptions(options);
+  const device = deviceOf(options.device);
   const work = `${resolve(out)}.work`;
   const wishes = { maxMemory, threads, measurements, atLeast, packed, table, minRegion, overlay, work, signal, sizes: parts.sizes ?? {} };
   const model = await (parts.loadModel ?? modelFacts)(input.model);
@@ -97,13 +99,13 @@ export async function analyseSlide(input: SlideInput, options: SlideOptions, par
   const { task } = prepared;
   const workers: SlideThread[] = parts.loadModel
     ? [localThread(task, signal, parts.loadModel)]
-    : startThreads(task, prepared.threads, signal);
+    : startThreads(task, prepared.threads, device.name, signal);
   const run = new SlideRun(task, workers, options.onProgress);
   try {
     for (const name of run.results) await folder.place(name);
     const totals = await run.all();
     const warnings = [...prepared.facts.warnings, ...warningsOf(totals, prepared, await splitFacts(task))];
-    const record = slideRecord({ ...prepared, ...totals, began, resumed, maxMemory, warnings, threads: workers.length });
+    const record = slideRecord({ ...prepared, ...totals, began, resumed, maxMemory, warnings, device, threads: workers.length });
     await folder.writeText('run.json', `${JSON.stringify(record, null, 2)}\n`);
     await folder.finish();
     await rm(work, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 // The record of a run: what was read, how it was worked off, what came out, how long it took.
 import type { ImageWarning } from '../image/image.js';
+import { type ChosenDevice, deviceText } from '../train/devices.js';
 import type { SlideFacts } from './slide_facts.js';
 import type { RunTotals } from './slide_run.js';
 import type { SlideTask } from './slide_task.js';
@@ -26,6 +27,8 @@ export interface SlideRecord {
   };
   settings: Record<string, unknown>;
   threads: number;
+  /** What the model computed on: 'cpu', or the card. */
+  device: string;
   maxMemory: number;
   counts: {
     tiles: number;
@@ -52,6 +55,7 @@ export interface RecordParts extends RunTotals {
   began: Date;
   resumed: boolean;
   threads: number;
+  device: ChosenDevice;
   maxMemory: number;
   warnings: ImageWarning[];
 }
@@ -74,7 +78,7 @@ export function slideRecord(parts: RecordParts): SlideRecord {
       ...{ gridWidth: grid.width, gridHeight: grid.height, gridMpp: grid.mpp },
     },
     settings: mark.settings,
-    ...{ threads: parts.threads, maxMemory: parts.maxMemory },
+    ...{ threads: parts.threads, device: deviceText(parts.device), maxMemory: parts.maxMemory },
     counts: {
       ...{ tiles: parts.tiles, skippedTiles: parts.skippedTiles, blocks: parts.blocks, skippedBlocks: cells?.skippedBlocks ?? 0 },
       ...{ cells: cells?.cells ?? 0, classes: cells?.classes ?? {}, regions: Object.fromEntries(areas) },

@@ -22,6 +22,8 @@ export interface SlideThread {
 export interface ThreadStart {
   task: SlideTask;
   backend: Backend;
+  /** Where the model computes: see `ChosenDevice`. */
+  device: string;
 }
 
 /** What a thread answers. */
@@ -33,22 +35,21 @@ export interface ThreadMessage {
 /** Does the items on the thread that asks. */
 export function localThread(
   task: SlideTask,
-  signal?: AbortSignal,
-  loadModel: (path: string) => Promise<SlideModel> = TileModel.load,
+  signal: AbortSignal | undefined,
+  loadModel: (path: string) => Promise<SlideModel>,
 ): SlideThread {
   const work = new SlideWork(task, loadModel, signal);
   return { run: (item) => doItem(work, item), close: () => work.close() };
 }
 
 /** Starts threads; where the package was bundled and their file is not there, the items are done on this one. */
-export function startThreads(task: SlideTask, count: number, signal?: AbortSignal): SlideThread[] {
+export function startThreads(task: SlideTask, count: number, device: string, signal?: AbortSignal): SlideThread[] {
   const file = fileURLToPath(new URL('../slides/slide_worker.js', here));
-  if (!existsSync(file)) return [localThread(task, signal)];
-  return Array.from({ length: count }, () => workerThread(file, task, signal));
+  if (!existsSync(file)) return [localThread(task, signal, (path) => TileModel.load(path, { device }))];
+  return Array.from({ length: count }, () => workerThread(file, { task, backend: currentBackend(), device }, signal));
 }
 
-function workerThread(file: string, task: SlideTask, signal: AbortSignal | undefined): SlideThread {
-  const workerData: ThreadStart = { task, backend: currentBackend() };
+function workerThread(file: string, workerData: ThreadStart, signal: AbortSignal | undefined): SlideThread {
   // The thread runs a file of this package: what the process was started with (`--input-type`, loaders) is not for it.
   const worker = new Worker(file, { workerData, execArgv: [] });
   const abort = () => worker.postMessage('abort');

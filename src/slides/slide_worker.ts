@@ -9,11 +9,11 @@ import type { ThreadMessage, ThreadStart } from './slide_threads.js';
 import { SlideWork } from './slide_work.js';
 
 function serve(port: NonNullable<typeof parentPort>): void {
-  const { task, backend } = workerData as ThreadStart;
+  const { task, backend, device } = workerData as ThreadStart;
   const ending = new AbortController();
   setBackend(backend);
   setAlone(true);
-  const work = new SlideWork(task, TileModel.load, ending.signal);
+  const work = new SlideWork(task, (path) => TileModel.load(path, { device }), ending.signal);
   port.on('message', async (message: 'abort' | { item: SlideItem }) => {
     if (message === 'abort') return ending.abort();
     const answer: ThreadMessage = await doItem(work, message.item).then(

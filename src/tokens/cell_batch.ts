@@ -3,7 +3,7 @@ import { Tensor } from '../tensor/tensor.js';
 import type { Arrangement } from './arrangement.js';
 import type { ScaledFeatures } from './scaling.js';
 
-/** Cells as a model takes them in. */
+/** Cells as a model takes them in. The tensors are of the host, wherever the model lives: it brings them to its parameters. */
 export interface CellBatch {
   /** Scaled features, [cells, width]; 0 where a value is missing. */
   features: Tensor;

@@ -1,4 +1,5 @@
 import { UamError } from '../errors.js';
+import type { Device } from '../native/device.js';
 import type { Initializer } from '../nn/initializer.js';
 import type { TokenLayout } from '../nn/layout.js';
 import { Linear } from '../nn/linear.js';
@@ -6,6 +7,7 @@ import { add } from '../ops/binary.js';
 import { gather } from '../ops/gather_rows.js';
 import { geluErf } from '../ops/unary.js';
 import type { Dtype } from '../tensor/arena.js';
+import { bring } from '../tensor/bring.js';
 import { Tensor } from '../tensor/tensor.js';
 import { type Arrangement, inverse } from './arrangement.js';
 import type { CellBatch } from './cell_batch.js';
@@ -17,7 +19,7 @@ const SHORTEST = 4;
 const LONGEST = 4096;
 
 /** Sines and cosines of x and y at every wavelength: [points, 4 * 16]. */
-export function placeCode(points: Float64Array, dtype: Dtype = 'float32'): Tensor {
+export function placeCode(points: Float64Array, dtype: Dtype = 'float32', device: Device = 'cpu'): Tensor {
   const count = points.length / 2;
   const frequencies = Array.from({ length: WAVES }, (_, k) => (2 * Math.PI) / (SHORTEST * (LONGEST / SHORTEST) ** (k / (WAVES - 1))));
   const code = Tensor.empty([count, 4 * WAVES], dtype);
@@ -34,7 +36,7 @@ export function placeCode(points: Float64Array, dtype: Dtype = 'float32'): Tenso
       at += WAVES;
     }
   }
-  return code;
+  return bring(code, device);
 }
 
 /** Features and marks of missing ones side by side, row by row in another order: [cells, 2 * features]. */
@@ -81,7 +83,7 @@ export class VectorTokens extends Tokeniser {
 
   forward(batch: CellBatch): Tokens {
     const cells = this.checkFeatures(batch);
-    const x = this.#perceptron.forward(withMarks(batch));
+    const x = this.#perceptron.forward(bring(withMarks(batch), this.device));
     return { x, layout: { offsets: evenOffsets(cells, 1) }, readout: (states) => states };
   }
 }
@@ -118,20 +120,22 @@ export class CellTokens extends Tokeniser {
     if (!arrangement)
       throw new UamError('UAM_ARGUMENT', 'cell tokens need the cells\u2019 places: give the batch an arrangement (arrange)');
     const { dtype } = batch.features;
-    const ofFeatures = this.#perceptron.forward(withMarks(batch, arrangement.order));
-    const x = add(ofFeatures, this.#place.forward(placeCode(arrangement.points, dtype)));
-    const rows = Tensor.from(arrangement.rows);
+    const { device } = this;
+    const ofFeatures = this.#perceptron.forward(bring(withMarks(batch, arrangement.order), device));
+    const x = add(ofFeatures, this.#place.forward(placeCode(arrangement.points, dtype, device)));
+    const rows = Tensor.from(arrangement.rows, undefined, device);
     return { x, layout: this.#layoutOf(arrangement, dtype), readout: (states) => gather(states, rows) };
   }
 
   #layoutOf({ tiles, oddOrder, near }: Arrangement, dtype: Dtype): TokenLayout {
+    const there = (list: Int32Array) => Tensor.from(list, undefined, this.device);
     const distances = Tensor.empty([near.distances.length], dtype);
     const radius = this.#radius; // a loop over numbers: there are some 60 per cell
     for (let edge = 0; edge < near.distances.length; edge++) distances.data[edge] = (near.distances[edge] as number) / radius;
     return {
       offsets: tiles,
-      oddOrder: { to: Tensor.from(oddOrder), back: Tensor.from(inverse(oddOrder)) },
-      neighbours: { offsets: near.offsets, indices: Tensor.from(near.indices), distances },
+      oddOrder: { to: there(oddOrder), back: there(inverse(oddOrder)) },
+      neighbours: { offsets: near.offsets, indices: there(near.indices), distances: bring(distances, this.device) },
     };
   }
 }

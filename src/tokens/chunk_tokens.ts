@@ -2,6 +2,7 @@ import type { Initializer } from '../nn/initializer.js';
 import { Linear } from '../nn/linear.js';
 import { broadcastTo } from '../ops/broadcast.js';
 import { concat, reshape } from '../ops/copy_strided.js';
+import { bring } from '../tensor/bring.js';
 import { Tensor } from '../tensor/tensor.js';
 import type { CellBatch } from './cell_batch.js';
 import { type Readout, readCells } from './feature_tokens.js';
@@ -39,7 +40,7 @@ export class ChunkTokens extends Tokeniser {
       const values = batch.features.data.subarray(i * this.features, (i + 1) * this.features);
       (filled.data as Float32Array).set(values, i * this.#chunks * CHUNK);
     }
-    const tokens = this.#linear.forward(reshape(filled, [cells, this.#chunks, CHUNK]));
+    const tokens = this.#linear.forward(bring(reshape(filled, [cells, this.#chunks, CHUNK]), this.device));
     const cls = this.get('cls');
     const x = concat([tokens, broadcastTo(cls, [cells, 1, cls.size])], 1);
     const length = this.#chunks + 1;

@@ -1,8 +1,10 @@
+import type { Device } from '../native/device.js';
 import type { Initializer } from '../nn/initializer.js';
 import { add, mul } from '../ops/binary.js';
 import { concat, reshape, slice } from '../ops/copy_strided.js';
 import { mean } from '../ops/reduce.js';
 import { where } from '../ops/where.js';
+import { bring } from '../tensor/bring.js';
 import { Tensor } from '../tensor/tensor.js';
 import type { CellBatch } from './cell_batch.js';
 import { evenOffsets, Tokeniser, type Tokens } from './tokeniser.js';
@@ -18,12 +20,12 @@ export function readCells(states: Tensor, cells: number, length: number, readout
   return reshape(slice(perCell, [0, length - 1], [cells, length]), [cells, width]);
 }
 
-/** A last entry of zeros along the columns of a uint8 or float tensor [rows, columns]: none of it is differentiated. */
-function withColumn(x: Tensor): Tensor {
+/** A last entry of zeros along the columns of a uint8 or float tensor [rows, columns] of the host: none of it is differentiated. */
+function withColumn(x: Tensor, device: Device): Tensor {
   const [rows, columns] = x.shape as [number, number];
   const out = Tensor.zeros([rows, columns + 1], x.dtype);
   for (let i = 0; i < rows; i++) (out.data as Float32Array).set(x.data.subarray(i * columns, (i + 1) * columns), i * (columns + 1));
-  return out;
+  return bring(out, device);
 }
 
 /**
@@ -53,8 +55,8 @@ export class FeatureTokens extends Tokeniser {
     // The last token is a feature of value 0 whose bias is `cls`: no tokens are copied together.
     const row = (x: Tensor) => reshape(x, [1, width]);
     const bias = concat([this.get('bias'), row(this.get('cls'))]);
-    const weight = concat([this.get('weight'), Tensor.zeros([1, width], bias.dtype)]);
-    const values = reshape(withColumn(batch.features), [cells, length, 1]);
+    const weight = concat([this.get('weight'), Tensor.zeros([1, width], bias.dtype, bias.device)]);
+    const values = reshape(withColumn(batch.features, bias.device), [cells, length, 1]);
     const present = add(mul(values, weight), bias);
     const x = batch.missing ? this.#replace(present, batch.missing, row) : present;
     return {
@@ -67,6 +69,6 @@ export class FeatureTokens extends Tokeniser {
   #replace(present: Tensor, missing: Tensor, row: (x: Tensor) => Tensor): Tensor {
     const [cells, length] = present.shape as [number, number];
     const instead = concat([this.get('missing'), row(this.get('cls'))]);
-    return where(reshape(withColumn(missing), [cells, length, 1]), instead, present);
+    return where(reshape(withColumn(missing, present.device), [cells, length, 1]), instead, present);
   }
 }

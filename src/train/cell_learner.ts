@@ -81,8 +81,9 @@ export class CellLearner implements Learner {
     const { seed, labelSmoothing } = this.task.settings;
     const { batch, labelled, labels } = this.#batch(group, step);
     const { logits, loadBalance, zLoss } = this.model.forward(batch, { at: { seed, step: draw } });
-    const sum = crossEntropy(gather(logits, Tensor.from(labelled)), Tensor.from(labels), {
-      classWeight: Tensor.from(this.#weights),
+    const { device } = logits;
+    const sum = crossEntropy(gather(logits, Tensor.from(labelled, undefined, device)), Tensor.from(labels, undefined, device), {
+      classWeight: Tensor.from(this.#weights, undefined, device),
       labelSmoothing,
       reduction: 'sum',
     });

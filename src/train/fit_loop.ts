@@ -3,10 +3,13 @@ import { stat } from 'node:fs/promises';
 import { UamError } from '../errors.js';
 import { CellClassifier, type ClassifierConfig } from '../heads/cell_classifier.js';
 import { adamwStep } from '../ops/adamw.js';
+import { concat, reshape } from '../ops/copy_strided.js';
 import { backward } from '../tensor/autograd.js';
+import { noGrad } from '../tensor/context.js';
 import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { CellLearner } from './cell_learner.js';
+import { deviceOf } from './devices.js';
 import type { Item } from './epoch_plan.js';
 import { type FitProgress, type FitSettings, type Keeping, learningRateAt } from './fit_options.js';
 import type { Learner, Part, Validation } from './learner.js';
@@ -20,6 +23,8 @@ export interface RunTask extends Keeping {
   settings: FitSettings;
   /** Names data and settings, so that a checkpoint is not taken for another run's. */
   fingerprint: string;
+  /** See `ChosenDevice`. A checkpoint goes on on any. */
+  device: string;
 }
 
 /** A training run of cells: plain data, which may go to another thread. */
@@ -47,7 +52,7 @@ export interface FitCall {
 
 /** Trains a classifier of cells from its seed, or from a checkpoint. */
 export async function runFit(task: FitTask, call: FitCall = {}): Promise<FitOutcome> {
-  const model = new CellClassifier(task.config, task.settings.seed);
+  const model = new CellClassifier(task.config, task.settings.seed).to(deviceOf(task.device).device);
   const learner = new CellLearner(model, task, new Pace('fit', call.signal));
   return teach(learner, task, call);
 }
@@ -101,9 +106,8 @@ class FitRun {
     refuseAborted('fit', call.signal);
     const { history, bestEpoch, step } = state.position;
     const last = await state.withWeights(state.best, () => this.#validate());
-    const weights = new Map(
-      state.names.map((name, p) => [name, { shape: (state.parameters[p] as Tensor).shape, data: state.best[p] as Float32Array }]),
-    );
+    const best = await state.best.onHost();
+    const weights = new Map(best.map(({ name, shape, data }) => [name, { shape, data: data.slice() }]));
     return { weights, history, bestEpoch, steps: step, temperature: last?.temperature ?? 1 };
   }
 
@@ -143,11 +147,15 @@ class FitRun {
     const { position } = state;
     model.train();
     let loss = 0;
+    const coming: { part: Part; loss: Tensor }[] = [];
     for (const part of await learner.parts(items, position.step)) {
-      loss += this.#differentiate(part);
+      const known = this.#differentiate(part);
+      if (typeof known === 'number') loss += known;
+      else coming.push({ part, loss: known });
       position.draws++;
       await this.#pace.rest();
     }
+    loss += await this.#sumOf(coming);
     const learningRate = learningRateAt(position.step, total, settings);
     const gradientNorm = this.#update(learningRate);
     model.zeroGrad();
@@ -161,22 +169,38 @@ class FitRun {
     return loss;
   }
 
-  /** Adds the gradients of one part to those of the step; returns its part of the loss. */
-  #differentiate(part: Part): number {
-    const { step, draws } = this.state.position;
+  /**
+   * Adds the gradients of one part to those of the step.
+   *
+   * @returns its part of the loss; on a card, a tensor with it: to look at it would wait for all that was asked of the card before
+   */
+  #differentiate(part: Part): number | Tensor {
+    const { draws } = this.state.position;
     return scope(() => {
       const loss = part.loss(draws);
       if (!loss) return 0;
-      const value = loss.item();
-      if (!Number.isFinite(value)) {
-        throw new UamError(
-          'UAM_NONFINITE',
-          `fit: the loss of step ${step} is ${value}; the first numbers that are not finite are in ${part.firstNonFinite()}; a lower learningRate may help`,
-        );
-      }
+      const value = loss.device === 'cpu' ? this.#finite(loss.item(), part) : loss.detach();
       backward(loss);
       return value;
     });
+  }
+
+  /** The losses that were left on the card, summed: the one long wait of a step, which leaves the event loop free. */
+  async #sumOf(coming: readonly { part: Part; loss: Tensor }[]): Promise<number> {
+    if (coming.length === 0) return 0;
+    const losses = scope(() => noGrad(() => concat(coming.map(({ loss }) => reshape(loss, [1])))));
+    for (const { loss } of coming) loss.dispose();
+    const { data } = await losses.toAsync('cpu');
+    losses.dispose();
+    return coming.reduce((sum, { part }, i) => sum + this.#finite(data[i] as number, part), 0);
+  }
+
+  #finite(loss: number, part: Part): number {
+    if (Number.isFinite(loss)) return loss;
+    throw new UamError(
+      'UAM_NONFINITE',
+      `fit: the loss of step ${this.state.position.step} is ${loss}; the first numbers that are not finite are in ${part.firstNonFinite()}; a lower learningRate may help`,
+    );
   }
 
   #update(learningRate: number): number {

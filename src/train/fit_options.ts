@@ -86,6 +86,8 @@ export interface FitOptions extends Partial<Omit<FitSettings, 'augment'>> {
   resume?: boolean;
   /** A file of JSON lines: one per step and per epoch. */
   log?: string;
+  /** Where to train, see `OnDevice`. Default: where the model was made for. Other bits come of another device, of the same quality. */
+  device?: string | undefined;
   /** Ends the run; the promise rejects with `UAM_ABORTED`. */
   signal?: AbortSignal;
   onProgress?: (progress: FitProgress) => void;
@@ -96,7 +98,7 @@ export const DEFAULT_AUGMENTATION: Augmentation = Object.freeze({ noise: 0.05, h
 const NO_AUGMENTATION: Augmentation = Object.freeze({ noise: 0, hide: 0, dropCells: 0, turn: false });
 
 /** Options that are not settings: they do not change the outcome. */
-const OTHERS = Object.freeze(['validation', 'scaling', 'checkpoint', 'checkpointEvery', 'resume', 'log', 'signal', 'onProgress']);
+const OTHERS = Object.freeze(['validation', 'scaling', 'checkpoint', 'checkpointEvery', 'resume', 'log', 'device', 'signal', 'onProgress']);
 
 const peakFor = (width: number, tiles: boolean): number => (tiles ? 2 : 1) * (width <= 64 ? 1e-3 : width <= 128 ? 5e-4 : 3e-4);
 

@@ -2,6 +2,7 @@
 import { UamError } from '../errors.js';
 import type { JointModel } from '../heads/joint_model.js';
 import { sigmoid } from '../ops/unary.js';
+import { bring } from '../tensor/bring.js';
 import { noGrad } from '../tensor/context.js';
 import { scope } from '../tensor/scope.js';
 import { batchFrom, frameOf, type JointPiece, mapsOf, pieceOf, type TilePart } from './joint_batch.js';
@@ -25,8 +26,8 @@ export function answerPiece(model: JointModel, piece: JointPiece, mpp: number, n
   return scope(() =>
     noGrad(() => {
       const { cells, regions } = model.forward(batchFrom(model, piece, mpp));
-      const logits = cells ? Float32Array.from(cells.logits.data) : new Float32Array(0);
-      const probabilities = regions && Float32Array.from(sigmoid(regions).data);
+      const logits = cells ? Float32Array.from(bring(cells.logits, 'cpu').data) : new Float32Array(0);
+      const probabilities = regions && Float32Array.from(bring(sigmoid(regions), 'cpu').data);
       if (!logits.every(Number.isFinite) || !(probabilities?.every(Number.isFinite) ?? true)) {
         throw new UamError(
           'UAM_NONFINITE',

@@ -2,6 +2,7 @@
 import { jointLoss } from '../heads/joint_loss.js';
 import type { JointModel } from '../heads/joint_model.js';
 import { gather } from '../ops/gather_rows.js';
+import { bring } from '../tensor/bring.js';
 import { noGrad } from '../tensor/context.js';
 import { scope } from '../tensor/scope.js';
 import { Tensor } from '../tensor/tensor.js';
@@ -114,14 +115,22 @@ export class JointLearner implements Learner {
     const { labelled, labels, region } = piece;
     const output = model.forward(batchFrom(model, piece, task.training.mpp), { at: { seed, step: draw }, recompute });
     const { cells, regions } = output;
-    const answered = cells && labels.length > 0 ? { ...cells, logits: gather(cells.logits, Tensor.from(labelled)) } : undefined;
+    const answered =
+      cells && labels.length > 0
+        ? { ...cells, logits: gather(cells.logits, Tensor.from(labelled, undefined, cells.logits.device)) }
+        : undefined;
     const { total } = jointLoss(
       { regions, cells: answered },
       {
         ...(answered && { cells: Tensor.from(labels) }),
         ...(region && regions && { regions: Tensor.from(region, regions.shape) }),
       },
-      { classWeight: answered && Tensor.from(this.#weights), labelSmoothing, taskScales: model.taskScales, shares },
+      {
+        classWeight: answered && Tensor.from(this.#weights, undefined, answered.logits.device),
+        labelSmoothing,
+        taskScales: model.taskScales,
+        shares,
+      },
     );
     return total;
   }
@@ -133,10 +142,11 @@ export class JointLearner implements Learner {
 }
 
 const sound = (data: ArrayLike<number>): boolean => Array.prototype.every.call(data, Number.isFinite);
+const soundTensor = (tensor: Tensor): boolean => sound(bring(tensor, 'cpu').data);
 
 /** Where numbers stop being finite in a model that works on a piece, in words; dropout and its like are left out. */
 function firstInPiece(model: JointModel, piece: JointPiece, mpp: number): string {
-  const parameter = model.namedParameters().find(([, { data }]) => !sound(data));
+  const parameter = model.namedParameters().find(([, tensor]) => !soundTensor(tensor));
   if (parameter) return `the parameter ${parameter[0]}`;
   if (!sound(piece.features)) return 'the features';
   const training = model.training;
@@ -146,11 +156,11 @@ function firstInPiece(model: JointModel, piece: JointPiece, mpp: number): string
       noGrad(() => {
         const batch = batchFrom(model, piece, mpp);
         const image = batch.image && 'pixels' in batch.image ? model.encoder?.forward(batch.image) : undefined;
-        const level = image?.levels.find(({ tensor }) => !sound(tensor.data));
+        const level = image?.levels.find(({ tensor }) => !soundTensor(tensor));
         if (level) return `the output of encoder, level ${level.name}`;
         const { cells, regions } = model.forward(batch);
-        if (cells && !sound(cells.logits.data)) return 'the logits of the cells';
-        return regions && !sound(regions.data) ? 'the logits of the regions' : 'the loss of a step with dropout';
+        if (cells && !soundTensor(cells.logits)) return 'the logits of the cells';
+        return regions && !soundTensor(regions) ? 'the logits of the regions' : 'the loss of a step with dropout';
       }),
     );
   } finally {

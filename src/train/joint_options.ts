@@ -7,10 +7,11 @@ import { type BackboneOptions, backboneConfig, type Size } from '../uam/config.j
 import { readImageFeatures } from '../uam/feature_files.js';
 import type { FusionKind } from '../uam/fusion.js';
 import { type EncoderConfig, type EncoderSize, encoderConfig } from '../uam/image_encoder.js';
+import { deviceOf, type OnDevice } from './devices.js';
 import type { JointDataset } from './joint_dataset.js';
 import { tokensOf, type UamOptions } from './uam.js';
 
-export interface JointUamOptions extends Omit<BackboneOptions, 'size'> {
+export interface JointUamOptions extends Omit<BackboneOptions, 'size'>, OnDevice {
   /** `'joint'` (default): cells are classified and regions segmented. `'region'`: regions alone, from the image alone. */
   task?: 'joint' | 'region';
   /** Of the backbone of the cells; default `'S'`. */
@@ -34,7 +35,8 @@ const TASKS = Object.freeze(['joint', 'region'] as const);
 
 /** What can be checked before there are data. */
 export function checkJointOptions(options: JointUamOptions): void {
-  const { task = 'joint', size = 'S', tokens, encoder = 'S', fusion, uncertainty, seed = 1, ...given } = options;
+  const { task = 'joint', size = 'S', tokens, encoder = 'S', fusion, uncertainty, seed = 1, device, ...given } = options;
+  if (device !== undefined) deviceOf(device);
   if (!TASKS.includes(task)) throw mismatch('UAM_ARGUMENT', 'JointUAM: task', TASKS.join(' or '), String(task));
   if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
     throw mismatch('UAM_ARGUMENT', 'JointUAM: seed', 'an integer from 0 to 4294967295', String(seed));
@@ -68,7 +70,7 @@ async function encoderOfMaps({ samples }: JointDataset): Promise<NonNullable<Joi
 
 /** The complete configuration for a dataset. */
 export async function jointConfigFor(options: JointUamOptions, dataset: JointDataset, scaling: Scaling | undefined): Promise<JointConfig> {
-  const { task, size = 'S', tokens, encoder = 'S', fusion, uncertainty, seed, ...given } = options;
+  const { task, size = 'S', tokens, encoder = 'S', fusion, uncertainty, seed, device, ...given } = options;
   const cells = scaling && {
     ...{ features: scaling.names.length, classes: dataset.classes.length },
     ...{ tokens: tokensOf(tokens), backbone: { size, ...given } },

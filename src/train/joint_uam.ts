@@ -4,6 +4,7 @@ import { type JointFacts, loadJointModel, saveJointModel } from '../heads/joint_
 import { JointModel } from '../heads/joint_model.js';
 import { backboneConfig } from '../uam/config.js';
 import { positionsOf } from './dataset.js';
+import { deviceOf, type OnDevice } from './devices.js';
 import { fingerprintOfTiles } from './fingerprint.js';
 import type { FitOutcome } from './fit_loop.js';
 import { type FitProgress, keepingOf } from './fit_options.js';
@@ -41,7 +42,7 @@ export interface JointFitReport extends FitReport {
   trainingRegions: number;
 }
 
-export interface JointPredictOptions {
+export interface JointPredictOptions extends OnDevice {
   signal?: AbortSignal;
   onProgress?: (progress: FitProgress) => void;
 }
@@ -92,7 +93,7 @@ export class JointUAM {
   /**
    * A model that has learned nothing yet: `fit` it.
    *
-   * @throws UamError `UAM_ARGUMENT` for unknown settings and values that cannot be
+   * @throws UamError `UAM_ARGUMENT` for unknown settings and values that cannot be, `UAM_DEVICE`
    * @example
    * const model = JointUAM.create({ size: 'S', fusion: 'cross' });
    */
@@ -104,9 +105,10 @@ export class JointUAM {
   /**
    * Reads a model that `save` wrote. The file may come from anyone: see `loadJointModel`.
    *
-   * @throws UamError `UAM_INPUT` where the file cannot be read, `UAM_FORMAT` where it is broken or no joint model
+   * @throws UamError `UAM_INPUT` where the file cannot be read, `UAM_FORMAT` where it is broken or no joint model; `UAM_DEVICE`
    */
-  static async load(path: string): Promise<JointUAM> {
+  static async load(path: string, { device }: OnDevice = {}): Promise<JointUAM> {
+    if (device !== undefined) deviceOf(device);
     const { model, config, ...facts } = await loadJointModel(path);
     const weights: Trained['weights'] = new Map(
       model.namedParameters().map(([name, { shape, data }]) => [name, { shape, data: Float32Array.from(data) }]),
@@ -116,6 +118,7 @@ export class JointUAM {
     const options: JointUamOptions = {
       ...{ ...cells?.backbone, ...(cells && { tokens: cells.tokens }), task: cells ? 'joint' : 'region', fusion, uncertainty },
       encoder: 'builtIn' in config.image ? config.image.builtIn : 'maps',
+      ...(device !== undefined && { device }),
     };
     return new JointUAM(options, { config, weights, facts, notes: modelNotes(facts.notes, path) });
   }
@@ -184,7 +187,8 @@ export class JointUAM {
    * @throws UamError as `UAM.fit`
    */
   async fit(dataset: JointDataset, options: JointFitOptions = {}): Promise<JointFitReport> {
-    const { task = 'joint', size = 'S', seed = 1, encoder, tokens, fusion, uncertainty, ...given } = this.options;
+    const { task = 'joint', size = 'S', seed = 1, encoder, tokens, fusion, uncertainty, device: own, ...given } = this.options;
+    const device = deviceOf(options.device, own).name;
     const { width } = backboneConfig({ size, ...given });
     const settings = jointSettings(options, width, seed);
     const keeping = keepingOf(options);
@@ -204,7 +208,16 @@ export class JointUAM {
     const names = { classes: scaling ? [...dataset.classes] : [], regions: [...dataset.regions] };
     const fingerprint = await fingerprintOfTiles({ config, settings, scaling, ...names }, [packed, held], pace);
     const window = windowOf(packed, settings.crop);
-    const run = { config, settings, training: packed, validation: held, side: sideOf(window, dataset.mpp), fingerprint, ...keeping };
+    const run = {
+      config,
+      settings,
+      training: packed,
+      validation: held,
+      side: sideOf(window, dataset.mpp),
+      fingerprint,
+      device,
+      ...keeping,
+    };
     const { jointFit } = (await runOffThread({ jointFit: run }, { signal, onProgress })) as Required<Pick<TaskResult, 'jointFit'>>;
     const { weights, ...outcome } = jointFit;
     const notes = await trainingNotes({ ...outcome, training, validation, features: scaling?.names ?? [], window }, pace);
@@ -225,14 +238,15 @@ export class JointUAM {
    * @param tile image, cells, or both: at the model's pixel size, features extracted by its recipe
    * @throws UamError `UAM_ARGUMENT` before training; `UAM_DATA` where features, places or pixel size do not fit; `UAM_ABORTED`
    */
-  async predict(tile: JointSampleInput, { signal, onProgress }: JointPredictOptions = {}): Promise<JointAnswer> {
+  async predict(tile: JointSampleInput, { device: wanted, signal, onProgress }: JointPredictOptions = {}): Promise<JointAnswer> {
+    const device = deviceOf(wanted, this.options.device).name;
     const { config, weights, facts, notes } = this.#ready('predict');
     const { mpp, scaling, classes, regions } = facts;
     const positions = tile.positions ?? placesOf(tile);
     const known = { ...tile, classes: undefined, points: undefined, region: undefined, positions };
     const dataset = JointDataset.of([known], { mpp, classes, regions });
     const tiles = await packTiles(withColumns(dataset, scaling?.names ?? []), scaling, new Pace('predict', signal));
-    const task = { config, weights, tiles, side: sideOf(notes.window, mpp) };
+    const task = { config, weights, tiles, side: sideOf(notes.window, mpp), device };
     const call = { signal, onProgress };
     const { jointPredict } = (await runOffThread({ jointPredict: task }, call)) as Required<Pick<TaskResult, 'jointPredict'>>;
     const [answer] = jointPredict;

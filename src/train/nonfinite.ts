@@ -1,10 +1,11 @@
 import type { CellClassifier } from '../heads/cell_classifier.js';
+import { bring } from '../tensor/bring.js';
 import { noGrad } from '../tensor/context.js';
 import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { CellBatch } from '../tokens/cell_batch.js';
 
-const sound = (tensor: Tensor): boolean => (tensor.data as Float32Array).every(Number.isFinite);
+const sound = (tensor: Tensor): boolean => (bring(tensor, 'cpu').data as Float32Array).every(Number.isFinite);
 
 /**
  * Where numbers stop being finite in a model that works on this batch: a parameter, the features, the tokens, a layer or the head, in

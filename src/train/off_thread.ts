@@ -41,7 +41,8 @@ export async function runOffThread(task: Task, { signal, onProgress }: FitCall =
 /** Several threads, each with kernels to itself: small products and what JavaScript does keep all processors busy then. */
 async function sharedOut(file: string, task: PredictTask, { signal, onProgress }: FitCall): Promise<TaskResult> {
   const { threads, backend } = runtimeInfo();
-  if (threads === 1 || backend !== 'cpu') return onThread(file, { predict: task }, { signal, onProgress });
+  // One card has one queue to fill: threads would only stand in each other's way there.
+  if (threads === 1 || backend !== 'cpu' || task.device !== 'cpu') return onThread(file, { predict: task }, { signal, onProgress });
   const { config, cells, embeddings } = task;
   const counts = new Int32Array(new SharedArrayBuffer(8));
   const shared: Task = { predict: { ...task, sharing: { answers: roomForAnswers(config, cells.cells, embeddings), counts } } };

@@ -56,19 +56,24 @@ export async function runModel(
   const groups = groupsOf(items, Math.max(1, Math.floor(tokenBudget / tokensPerCell(model))));
   for (let group = groups[Atomics.add(counts, 0, 1)]; group; group = groups[Atomics.add(counts, 0, 1)]) {
     const taken = group;
-    let done = 0;
-    scope(() =>
+    const { rows, output } = scope(() =>
       noGrad(() => {
         const { batch, rows } = batchOf(model, packed, taken);
-        const output = model.forward(batch);
-        const copy = (from: Float32Array, to: Float32Array, width: number) =>
-          rows.forEach((row, i) => to.set(from.subarray(i * width, (i + 1) * width), row * width));
-        copy(output.logits.data as Float32Array, answers.logits, classes);
-        if (embeddings) copy(output.embeddings.data as Float32Array, answers.embeddings, backbone.width);
-        done = Atomics.add(counts, 1, rows.length) + rows.length;
+        const { logits, embeddings: states } = model.forward(batch);
+        return { rows, output: embeddings ? [logits, states] : [logits] };
       }),
     );
-    onProgress?.(done, packed.cells);
+    const places = [
+      { to: answers.logits, width: classes },
+      { to: answers.embeddings, width: backbone.width },
+    ];
+    for (const [i, tensor] of output.entries()) {
+      const { to, width } = places[i] as (typeof places)[number];
+      const { data } = tensor.device === 'cpu' ? tensor : await tensor.toAsync('cpu');
+      rows.forEach((row, at) => to.set((data as Float32Array).subarray(at * width, (at + 1) * width), row * width));
+      tensor.dispose();
+    }
+    onProgress?.(Atomics.add(counts, 1, rows.length) + rows.length, packed.cells);
     await pace.rest();
   }
   return answers;

@@ -1,6 +1,7 @@
 // The work that may run on another thread, as plain data, and how it is done on whichever thread.
 import { CellClassifier, type ClassifierConfig } from '../heads/cell_classifier.js';
 import type { Backend } from '../native/device.js';
+import { deviceOf } from './devices.js';
 import { type FitCall, type FitOutcome, type FitTask, runFit } from './fit_loop.js';
 import type { FieldAnswer } from './joint_answers.js';
 import { type JointFitTask, type JointPredictTask, runJointFit, runJointPredict } from './joint_task.js';
@@ -17,6 +18,8 @@ export interface PredictTask {
   cells: PackedCells;
   tokenBudget: number;
   embeddings: boolean;
+  /** See `ChosenDevice`. */
+  device: string;
   /** Set where several threads do the task together. */
   sharing?: Sharing | undefined;
 }
@@ -44,10 +47,14 @@ export interface ThreadTask {
   backend: Backend;
 }
 
-async function runPredict({ config, weights, cells, tokenBudget, embeddings, sharing }: PredictTask, call: FitCall): Promise<ModelAnswers> {
+async function runPredict(
+  { config, weights, cells, tokenBudget, embeddings, device, sharing }: PredictTask,
+  call: FitCall,
+): Promise<ModelAnswers> {
   const model = new CellClassifier(config, 0);
   try {
     model.load(weights);
+    model.to(deviceOf(device).device);
     const onProgress = (done: number, total: number) => call.onProgress?.({ phase: 'predict', done, total });
     return await runModel(model, cells, { tokenBudget, embeddings, sharing, pace: new Pace('predict', call.signal), onProgress });
   } finally {

@@ -6,10 +6,12 @@ import { loadJointModel, readJointFile } from '../heads/joint_file.js';
 import type { JointModel } from '../heads/joint_model.js';
 import { loadClassifier } from '../heads/model_file.js';
 import { modelKind } from '../heads/model_kind.js';
+import { bring } from '../tensor/bring.js';
 import { noGrad } from '../tensor/context.js';
 import { scope } from '../tensor/scope.js';
 import { Tensor } from '../tensor/tensor.js';
 import { applyScaling, type FeatureColumns, type Scaling } from '../tokens/scaling.js';
+import { deviceOf, type OnDevice } from './devices.js';
 import { answerPiece } from './joint_answers.js';
 import type { JointPiece } from './joint_batch.js';
 import type { TilePixels } from './joint_dataset.js';
@@ -80,18 +82,20 @@ export class TileModel {
   }
 
   /**
-   * @throws UamError as `loadClassifier`, `loadJointModel`; `UAM_DATA` for a model that needs the feature maps of another encoder
+   * @throws UamError as `loadClassifier`, `loadJointModel`; `UAM_DATA` for a model that needs the feature maps of another encoder;
+   *   `UAM_DEVICE`
    */
-  static async load(path: string): Promise<TileModel> {
+  static async load(path: string, { device: wanted }: OnDevice = {}): Promise<TileModel> {
+    const { device } = deviceOf(wanted);
     if ((await modelKind(path)) === 'joint') {
       refuseMaps((await readJointFile(path)).config, path);
       const { model, classes, regions, scaling, mpp, notes } = await loadJointModel(path);
-      return new TileModel(model, { classes, regions, scaling, mpp, notes: modelNotes(notes, path) });
+      return new TileModel(model.to(device), { classes, regions, scaling, mpp, notes: modelNotes(notes, path) });
     }
     const { model, classes, scaling, notes } = await loadClassifier(path);
     const known = modelNotes(notes, path);
     const mpp = typeof known.extraction?.mpp === 'number' ? known.extraction.mpp : undefined;
-    return new TileModel(model, { classes, regions: [], scaling, mpp, notes: known });
+    return new TileModel(model.to(device), { classes, regions: [], scaling, mpp, notes: known });
   }
 
   /** Names of the classes of cells; none of a model that reads no cells. */
@@ -159,7 +163,7 @@ export class TileModel {
           missing: missing.includes(1) ? Tensor.from(missing, [table.length, width]) : undefined,
           arrangement: model.arrange(placesFrom(positions, cornerOf(positions))),
         };
-        return Float32Array.from(model.forward(batch).logits.data);
+        return Float32Array.from(bring(model.forward(batch).logits, 'cpu').data);
       }),
     );
   }

@@ -2,8 +2,13 @@
 import { mismatch, UamError } from '../errors.js';
 import { readCheckpoint, type StoredTensor, writeCheckpoint } from '../nn/checkpoint.js';
 import type { Module } from '../nn/module.js';
-import { type AdamwState, adamwState } from '../ops/adamw.js';
+import type { AdamwState } from '../ops/adamw.js';
+import { mul, sub } from '../ops/binary.js';
+import { accumulate } from '../tensor/accumulate.js';
+import { noGrad } from '../tensor/context.js';
+import { scope } from '../tensor/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { WeightBlock } from './weight_block.js';
 
 /** What an epoch came to. */
 export interface EpochRecord {
@@ -37,72 +42,66 @@ export interface Position {
   finished: boolean;
 }
 
-type Weights = Float32Array[];
-
-const copies = (tensors: readonly Tensor[]): Weights => tensors.map(({ data }) => Float32Array.from(data));
-
-/** Parameters, moments, running mean, best weights and position of a run. */
+/** Parameters, moments, running mean, best weights and position of a run; the numbers are where the model is. */
 export class TrainingState {
   readonly names: readonly string[];
   readonly parameters: readonly Tensor[];
   readonly moments: AdamwState;
   /** Running mean of the parameters. */
-  readonly mean: Weights;
+  readonly mean: WeightBlock;
   /** The mean at the best epoch so far. */
-  best: Weights;
+  readonly best: WeightBlock;
+  readonly #own: WeightBlock;
+  readonly #moments: { m: WeightBlock; v: WeightBlock };
   position: Position = {
     ...{ step: 0, epoch: 0, stepInEpoch: 0, draws: 0, lossSum: 0, history: [], bestEpoch: -1, finished: false },
   };
 
   constructor(model: Module) {
-    const named = model.namedParameters();
-    this.names = named.map(([name]) => name);
-    this.parameters = named.map(([, tensor]) => tensor);
-    this.moments = adamwState(this.parameters);
-    this.mean = copies(this.parameters);
-    this.best = copies(this.parameters);
+    this.#own = WeightBlock.under(model);
+    const { layout, parts } = this.#own;
+    const [m, v] = [new WeightBlock(layout, model.device), new WeightBlock(layout, model.device)];
+    this.names = layout.names;
+    this.parameters = parts;
+    this.#moments = { m, v };
+    this.moments = { step: 0, m: [...m.parts], v: [...v.parts], vMax: undefined };
+    this.mean = this.#own.copy();
+    this.best = this.#own.copy();
   }
 
   /** Takes the present parameters into the running mean; the first steps weigh more, so that it does not stay where it began. */
   average(decay: number): void {
     const { step } = this.position;
     const share = 1 - Math.min(decay, (1 + step) / (10 + step));
-    this.parameters.forEach(({ data }, p) => {
-      const mean = this.mean[p] as Float32Array;
-      for (let i = 0; i < mean.length; i++) mean[i] = (mean[i] as number) + share * ((data[i] as number) - (mean[i] as number));
-    });
+    const [{ all: own }, { all: means }] = [this.#own, this.mean];
+    if (own.device !== 'cpu') return scope(() => noGrad(() => accumulate(means, mul(sub(own, means), share))));
+    const [mean, data] = [means.data, own.data];
+    for (let i = 0; i < mean.length; i++) mean[i] = (mean[i] as number) + share * ((data[i] as number) - (mean[i] as number));
   }
 
   /** Remembers the mean as the best weights. */
   keepBest(): void {
-    this.best.forEach((weights, p) => void weights.set(this.mean[p] as Float32Array));
+    this.best.all.set(this.mean.all);
     this.position.bestEpoch = this.position.epoch;
   }
 
   /** Runs `body` with other weights in the model, and puts its own back. */
-  async withWeights<T>(weights: Weights, body: () => Promise<T>): Promise<T> {
-    const own = copies(this.parameters);
-    this.load(weights);
+  async withWeights<T>(weights: WeightBlock, body: () => Promise<T>): Promise<T> {
+    const { all } = this.#own;
+    const own = all.clone().keep();
+    all.set(weights.all);
     try {
       return await body();
     } finally {
-      this.load(own);
+      all.set(own);
+      own.dispose();
     }
   }
 
-  load(weights: Weights): void {
-    this.parameters.forEach(({ data }, p) => void (data as Float32Array).set(weights[p] as Float32Array));
-  }
-
-  /** Every array of the state by its name in a file. */
-  #arrays(): Map<string, StoredTensor> {
-    const of = (prefix: string, list: readonly { data?: unknown }[] | Weights) =>
-      list.map((entry, p): [string, StoredTensor] => {
-        const data = (entry instanceof Float32Array ? entry : (entry as Tensor).data) as Float32Array;
-        return [`${prefix}.${this.names[p]}`, { shape: (this.parameters[p] as Tensor).shape, data }];
-      });
-    const { m, v } = this.moments;
-    return new Map([...of('model', this.parameters), ...of('m', m), ...of('v', v), ...of('mean', this.mean), ...of('best', this.best)]);
+  /** The blocks of the state by what they are called in a file. */
+  get #blocks(): [string, WeightBlock][] {
+    const { m, v } = this.#moments;
+    return Object.entries({ model: this.#own, m, v, mean: this.mean, best: this.best });
   }
 
   /**
@@ -111,11 +110,15 @@ export class TrainingState {
    */
   async save(path: string, fingerprint: string): Promise<void> {
     const state = JSON.stringify({ ...this.position, adamStep: this.moments.step });
-    await writeCheckpoint(path, this.#arrays(), { 'uam.training': '1', 'uam.fingerprint': fingerprint, 'uam.position': state });
+    const arrays = new Map<string, StoredTensor>();
+    for (const [prefix, block] of this.#blocks) {
+      for (const { name, ...stored } of await block.onHost()) arrays.set(`${prefix}.${name}`, stored);
+    }
+    await writeCheckpoint(path, arrays, { 'uam.training': '1', 'uam.fingerprint': fingerprint, 'uam.position': state });
   }
 
   /**
-   * Goes on from a file.
+   * Goes on from a file, whichever device wrote it.
    *
    * @throws UamError `UAM_INPUT`, `UAM_FORMAT`; `UAM_DATA` where it is another run's
    */
@@ -130,14 +133,15 @@ export class TrainingState {
       );
     }
     const position = positionFrom(metadata.get('uam.position') ?? '', path);
-    const arrays = this.#arrays();
-    for (const [name, { data, shape }] of arrays) {
+    const places = this.#blocks.flatMap(([prefix, { parts }]) => parts.map((part, p) => [`${prefix}.${this.names[p]}`, part] as const));
+    for (const [name, part] of places) {
+      const { shape } = part;
       const found = tensors.get(name);
       if (!found || String(found.shape) !== String(shape) || !(found.data instanceof Float32Array)) {
         throw mismatch('UAM_FORMAT', `${path}: ${name}`, `float32 of shape [${shape}]`, found ? `[${found.shape}]` : 'nothing');
       }
       if (!found.data.every(Number.isFinite)) throw new UamError('UAM_FORMAT', `${path}: ${name} holds numbers that are not finite`);
-      (data as Float32Array).set(found.data);
+      part.set(found.data);
     }
     const { adamStep, ...rest } = position;
     this.moments.step = adamStep;
@@ -145,7 +149,7 @@ export class TrainingState {
   }
 
   dispose(): void {
-    for (const tensor of [...this.moments.m, ...this.moments.v]) tensor.dispose();
+    for (const [, block] of this.#blocks) block.dispose();
   }
 }
 

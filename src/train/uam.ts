@@ -6,6 +6,7 @@ import type { FeatureColumns } from '../tokens/scaling.js';
 import { type TokeniserKind, type TokensConfig, tokensConfig } from '../tokens/tokens_config.js';
 import { type BackboneOptions, backboneConfig, type Size } from '../uam/config.js';
 import { type CellDataset, positionsOf } from './dataset.js';
+import { deviceOf, type OnDevice } from './devices.js';
 import { fingerprintOf } from './fingerprint.js';
 import type { FitOutcome } from './fit_loop.js';
 import { type FitOptions, type FitProgress, fitSettings, keepingOf } from './fit_options.js';
@@ -24,7 +25,7 @@ import { scalingOf } from './training_scaling.js';
 import type { EpochRecord } from './training_state.js';
 import { byCell, windowSize } from './windows.js';
 
-export interface UamOptions extends Omit<BackboneOptions, 'size'> {
+export interface UamOptions extends Omit<BackboneOptions, 'size'>, OnDevice {
   /**
    * Takes width, depth, heads, state and the inner widths from `SIZES`. Default `'S'`, the largest that docs/results.md has measured
    * (on dozens of images); the specification's default, B, was not tried there.
@@ -45,7 +46,7 @@ export interface CellInput {
   mpp?: number | readonly [x: number, y: number] | undefined;
 }
 
-export interface PredictOptions {
+export interface PredictOptions extends OnDevice {
   /** Whether the backbone's state of each cell is wanted. Default true. */
   embeddings?: boolean;
   /** Tokens that each thread works on at once, a tile at least. Default 2048: more takes more memory, and is not faster. */
@@ -102,12 +103,14 @@ export class UAM {
   /**
    * A model that has learned nothing yet: `fit` it.
    *
-   * @throws UamError `UAM_ARGUMENT` for unknown settings and values that cannot be
+   * @throws UamError `UAM_ARGUMENT` for unknown settings and values that cannot be, `UAM_DEVICE` in the driver's words for a device that is
+   *   not there
    * @example
    * const model = UAM.create({ size: 'S', architecture: 'amamba-moe', tokens: 'cell' });
    */
   static create(options: UamOptions = {}): UAM {
-    const { tokens, seed = 1, size = DEFAULT_SIZE, ...given } = options;
+    const { tokens, seed = 1, size = DEFAULT_SIZE, device, ...given } = options;
+    if (device !== undefined) deviceOf(device);
     const backbone = { size, ...given };
     if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
       throw new UamError('UAM_ARGUMENT', `UAM: seed must be an integer from 0 to 4294967295, received ${String(seed)}`);
@@ -118,17 +121,22 @@ export class UAM {
   }
 
   /**
-   * Reads a model that `save` wrote. The file may come from anyone: sizes and shapes are checked, and nothing in it is executed.
+   * Reads a model that `save` wrote. The file may come from anyone: sizes and shapes are checked, and nothing in it is executed. It does not
+   * tell a device: models go from one to the other.
    *
-   * @throws UamError `UAM_INPUT` where the file cannot be read, `UAM_FORMAT` where it is broken or no model of this package
+   * @throws UamError `UAM_INPUT` where the file cannot be read, `UAM_FORMAT` where it is broken or no model of this package; `UAM_DEVICE`
    */
-  static async load(path: string): Promise<UAM> {
+  static async load(path: string, { device }: OnDevice = {}): Promise<UAM> {
+    if (device !== undefined) deviceOf(device);
     const { model, config, ...facts } = await loadClassifier(path);
     const weights: Weights = new Map(
       model.namedParameters().map(([name, { shape, data }]) => [name, { shape, data: Float32Array.from(data) }]),
     );
     model.dispose();
-    return new UAM({ ...config.backbone, tokens: config.tokens }, { config, weights, facts, notes: modelNotes(facts.notes, path) });
+    return new UAM(
+      { ...config.backbone, tokens: config.tokens, ...(device !== undefined && { device }) },
+      { config, weights, facts, notes: modelNotes(facts.notes, path) },
+    );
   }
 
   /**
@@ -196,13 +204,14 @@ export class UAM {
    * Trains the model, from the beginning: what it knew before is gone once this succeeds.
    *
    * Scaling is learned from the training patients alone. The same data, options and seed give the same bits, in any number of threads
-   * and after any number of interruptions (`checkpoint`, `resume`).
+   * and after any number of interruptions (`checkpoint`, `resume`); another device gives others.
    *
    * @throws UamError `UAM_ARGUMENT`, `UAM_DATA` (a patient on both sides, no labels, unknown places), `UAM_NONFINITE` naming the layer,
-   *   `UAM_IO`, `UAM_ABORTED`
+   *   `UAM_IO`, `UAM_ABORTED`, `UAM_DEVICE`
    */
   async fit(dataset: CellDataset, options: FitOptions = {}): Promise<FitReport> {
-    const { tokens: kind, seed = 1, size = DEFAULT_SIZE, ...given } = this.options;
+    const { tokens: kind, seed = 1, size = DEFAULT_SIZE, device: own, ...given } = this.options;
+    const device = deviceOf(options.device, own).name;
     const backbone = { size, ...given };
     const tokens = tokensConfig(tokensOf(kind));
     const places = tokens.kind === 'cell';
@@ -219,7 +228,7 @@ export class UAM {
     const packed = await packCells(training.samples, scaling, places, pace);
     const held = validation && (await packCells(validation.samples, scaling, places, pace));
     const fingerprint = await fingerprintOf({ config, settings, scaling, classes: dataset.classes }, [packed, held], pace);
-    const task = { config, settings, training: packed, validation: held, fingerprint, ...keeping };
+    const task = { config, settings, training: packed, validation: held, fingerprint, device, ...keeping };
     const { fit } = (await runOffThread({ fit: task }, { signal, onProgress })) as Required<Pick<TaskResult, 'fit'>>;
     const { weights, ...outcome } = fit;
     const window = places ? windowSize(packed.positions) : undefined;
@@ -245,6 +254,7 @@ export class UAM {
   async predict(input: FeatureTable | FeatureColumns | CellInput | ImageInput, options: PredictOptions = {}): Promise<Predictions> {
     const { config, weights, facts, notes } = this.#ready('predict');
     const { embeddings = true, tokenBudget = 2048, signal, onProgress } = options;
+    const device = deviceOf(options.device, this.options.device).name;
     if ('image' in input) return this.#predictImage(input, options);
     const { table, positions, mpp }: CellInput = 'table' in input ? input : { table: input };
     const places = positions ?? ('centroids' in table && mpp !== undefined ? positionsOf(table.centroids, mpp, 'predict') : undefined);
@@ -255,7 +265,7 @@ export class UAM {
     const cells = await packCells([{ name: 'predict', table, positions: places }], facts.scaling, config.tokens.kind === 'cell', pace, {
       size: notes.window,
     });
-    const task: Task = { predict: { config, weights, cells, tokenBudget, embeddings } };
+    const task: Task = { predict: { config, weights, cells, tokenBudget, embeddings, device } };
     const run = cells.cells * weightOf(config, weights) < SMALL ? runTask : runOffThread;
     // Where windows lie over each other a cell has several rows: the caller is told of cells.
     const tell =

@@ -76,7 +76,7 @@ const flat = ({ tensor }: FeatureLevel): Tensor => reshape(tensor, [sizeOf(tenso
 
 /** Rows put where they belong among `count`, zeros elsewhere. */
 const spread = (x: Tensor, rows: Int32Array, count: number): Tensor =>
-  rows.length === count ? x : scatterAdd(x, Tensor.from(rows), count);
+  rows.length === count ? x : scatterAdd(x, Tensor.from(rows, undefined, x.device), count);
 
 /** One forward pass of the fusion, in two parts. */
 export interface FusionMeeting {
@@ -187,7 +187,8 @@ export class CrossFusion extends Module {
   #pointsOf(features: ImageFeatures, level: FeatureLevel): Tensor {
     const { origin } = features;
     const images = origin.length / 2;
-    const codeOf = (image: number) => this.#place.forward(placeCode(placesOf(level, features, image), level.tensor.dtype));
+    const codeOf = (image: number) =>
+      this.#place.forward(placeCode(placesOf(level, features, image), level.tensor.dtype, level.tensor.device));
     const points = this.#project.forward(flat(level));
     const alike = origin.every((value, i) => value === origin[i % 2]);
     if (images > 0 && alike) {
@@ -199,17 +200,18 @@ export class CrossFusion extends Module {
 
   /** Step 1. */
   #sampled(tokens: Tensor, { levels }: ImageFeatures, { rows, seen, image, points, grids }: CellsOnImages): Tensor {
-    const { dtype } = tokens;
+    const { dtype, device } = tokens;
     const count = seen.length;
     if (count === 0) return tokens;
     // Positions and grids in one call: each map is read once, and its gradient is one sum, recomputed or not.
     const images = Int32Array.from({ length: count * (1 + GRID ** 2) }, (_, i) =>
       i < count ? (image[i] as number) : (image[Math.floor((i - count) / GRID ** 2)] as number),
     );
+    const imageOf = Tensor.from(images, undefined, device);
     const values = levels.flatMap(({ tensor, stride, channels }) => {
       const at = [...onMap(points, stride), ...onMap(grids, stride)];
-      const places = Tensor.from(dtype === 'float64' ? Float64Array.from(at) : Float32Array.from(at), [images.length, 2]);
-      const all = sampleBilinear(tensor, places, Tensor.from(images));
+      const places = Tensor.from(dtype === 'float64' ? Float64Array.from(at) : Float32Array.from(at), [images.length, 2], device);
+      const all = sampleBilinear(tensor, places, imageOf);
       const inBox = reshape(slice(all, [count], [images.length]), [count, GRID ** 2, channels]);
       return [slice(all, [0], [count]), mean(inBox, { axis: 1 })];
     });
@@ -286,10 +288,10 @@ export class MeanFusion extends Module {
       without.delete(image);
       for (let row = first; row < end; row++) shares.push({ row, image, share: 1 / (end - first) });
     });
-    const { dtype } = noCell;
+    const { dtype, device } = noCell;
     const column = (values: number[]) =>
-      Tensor.from(dtype === 'float64' ? Float64Array.from(values) : Float32Array.from(values), [values.length, 1]);
-    const ints = (values: number[]) => Tensor.from(Int32Array.from(values));
+      Tensor.from(dtype === 'float64' ? Float64Array.from(values) : Float32Array.from(values), [values.length, 1], device);
+    const ints = (values: number[]) => Tensor.from(Int32Array.from(values), undefined, device);
     const alone = scatterAdd(gather(noCell, ints([...without].map(() => 0))), ints([...without]), images);
     if (!states || shares.length === 0) return this.#norm.forward(alone);
     const rows = mul(gather(states, ints(shares.map(({ row }) => row))), column(shares.map(({ share }) => share)));

@@ -1,6 +1,7 @@
 import type { Initializer } from '../nn/initializer.js';
 import { Linear } from '../nn/linear.js';
 import { Module } from '../nn/module.js';
+import { bring } from '../tensor/bring.js';
 import { checkFeatures, checkLevels, type ImageFeatures, type LevelShape } from './image_features.js';
 
 /**
@@ -34,8 +35,9 @@ export class ImageAdapters extends Module {
   /** @throws UamError `UAM_SHAPE` for features of another encoder */
   forward(features: ImageFeatures): ImageFeatures {
     checkFeatures(features, this.given);
+    const { device } = this;
     const levels = features.levels.map((level, i) => {
-      const tensor = (this.#layers[i] as Linear).forward(level.tensor);
+      const tensor = (this.#layers[i] as Linear).forward(bring(level.tensor, device));
       return { ...level, channels: tensor.shape[3] as number, tensor };
     });
     return { ...features, levels };

@@ -6,6 +6,7 @@ import { Module } from '../nn/module.js';
 import { LayerNorm } from '../nn/norm.js';
 import { add, mul } from '../ops/binary.js';
 import { geluErf } from '../ops/unary.js';
+import { bring } from '../tensor/bring.js';
 import { checkpoint } from '../tensor/checkpoint.js';
 import { context } from '../tensor/context.js';
 import { scope } from '../tensor/scope.js';
@@ -174,7 +175,7 @@ export class ImageEncoder extends Module {
     if (place.origin.length !== 2 * (count as number)) {
       throw new UamError('UAM_SHAPE', `image encoder: expected an origin for each of ${count} images, received ${place.origin.length / 2}`);
     }
-    let x = pixels;
+    let x = bring(pixels, this.device);
     const levels = this.#stages.map((stage, i) => {
       x = stage.forward(x, recompute);
       return { ...(this.levels[i] as LevelShape), height: x.shape[1] as number, width: x.shape[2] as number, tensor: x };

@@ -1,6 +1,7 @@
 import { mul } from '../ops/binary.js';
 import { dropout } from '../ops/dropout.js';
 import { randomUniform } from '../ops/random.js';
+import { bring } from '../tensor/bring.js';
 import { Tensor } from '../tensor/tensor.js';
 
 /** The step of training that draws random numbers: the same one draws the same. */
@@ -45,6 +46,6 @@ export class LayerNoise {
       const factor = (drawn[s] as number) < this.#dropPath ? 0 : 1 / (1 - this.#dropPath);
       factors.data.fill(factor, offsets[s], offsets[s + 1]);
     }
-    return mul(kept, factors);
+    return mul(kept, bring(factors, x.device));
   }
 }
