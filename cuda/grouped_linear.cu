@@ -91,7 +91,8 @@ void multiply_rows(Call& call, Rows p, const Offsets& offsets, int64_t rows) {
   p.y_vector = aligned_16(p.y) && aligned_16(p.pre) && p.n % 4 == 0;
   // as if all groups were of their mean length, without parts of k
   const int64_t mean = ceil_div(rows, std::max<int64_t>(offsets.sequences(), 1));
-  const Plan plan = plan_product(mean, p.n, std::min<int64_t>(p.k, kLeastPart), std::max<int64_t>(offsets.sequences(), 1));
+  const Plan plan =
+      plan_product(mean, p.n, std::min<int64_t>(p.k, kLeastPart), std::max<int64_t>(offsets.sequences(), 1), p.x_vector && p.weight_vector);
   with_tile(plan.kind, [&]<class T>() {
     const std::vector<Piece> pieces = pieces_of(offsets, T::m);
     if (pieces.empty() || p.n == 0) return;
@@ -109,7 +110,7 @@ void multiply_weights(Call& call, Weights p, const Offsets& offsets, int64_t row
   p.d_pre_vector = aligned_16(p.d_pre) && p.m % 4 == 0;
   p.x_vector = aligned_16(p.x) && p.n % 4 == 0;
   if (groups * count == 0) return;
-  const Plan plan = plan_product(p.m, p.n, ceil_div(rows, groups), groups);
+  const Plan plan = plan_product(p.m, p.n, ceil_div(rows, groups), groups, p.d_pre_vector && p.x_vector);
   // Pieces as long as the mean group's parts; a long group has more of them.
   const int64_t most = std::max<int64_t>(plan.part, kLeastPart);
   const std::vector<Piece> pieces = pieces_of(offsets, most);
