@@ -20,11 +20,17 @@ t.test('every width around the vector, and rows around the block', async (t) => 
     ...widths.map((width): OpCase => ({ name: `width ${width}`, inputs: affine(3, width), run, gradTolerance: width === 2 ? 1e-2 : 5e-6 })),
     { name: 'one row longer than a chunk of the sums', inputs: affine(1, 4099), run },
     ...[1, 31, 32, 33, 1023, 1024, 1025].map((rows): OpCase => ({ name: `${rows} rows`, inputs: affine(rows, 16), run })),
+    // a card's teams of threads: a warp with several fours each, a block, a block that reads again
+    ...[130, 300, 512, 600, 1028, 1501, 4100].map((width): OpCase => ({ name: `wide ${width}`, inputs: affine(2, width), run })),
     { name: 'no rows', inputs: affine(0, 5), run },
     { name: 'no weight, no bias', inputs: { x: randomTensor([2, 3, 19], 4) }, run },
     { name: 'gradient of weight only', inputs: affine(5, 20), wrt: ['weight'], run },
     { name: 'gradient of x only', inputs: affine(5, 20), wrt: ['x'], run },
   ]);
+});
+
+t.test('more rows than a card takes at once', async (t) => {
+  testOp(t, [{ name: '514 rows of 516', inputs: affine(514, 516), run, skipFiniteDifferences: true }]);
 });
 
 t.test('width 1 gives the bias, and no gradient reaches x', async (t) => {
