@@ -56,7 +56,7 @@ __device__ inline int64_t find_zones(const Roi& roi, LevelSize* zones, Arena are
       });
 }
 
-__device__ inline void fill_row(const Glszm& p, const Roi& roi, int64_t r, double* out, Arena arena) {
+__device__ __forceinline__ void fill_row(const Glszm& p, const Roi& roi, int64_t r, double* out, Arena arena) {
   const bool textured = roi.n > 1 && roi.finite;
   SizeMatrix matrix;
   if (textured) {
@@ -70,7 +70,7 @@ __device__ inline void fill_row(const Glszm& p, const Roi& roi, int64_t r, doubl
   } else {
     fill_nan(out, Glszm::kColumns);
   }
-  if (r == 0 && p.matrix && threadIdx.x == 0) write_sizes(p, matrix.entries, matrix.n, roi, arena);
+  if (r == 0 && p.matrix.data && threadIdx.x == 0) write_sizes(p, matrix.entries, matrix.n, roi, arena);
 }
 
 }  // namespace uam::cuda

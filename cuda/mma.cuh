@@ -39,6 +39,30 @@ __device__ __forceinline__ void mma_tf32(float (&c)[4], const uint32_t (&a)[4], 
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
+// Four matrices of 8 x 8 bf16 from shared memory; lane l says where row l % 8 of matrix l / 8 begins (aligned to 16 bytes). Lane
+// 4 r + t gets numbers 2t and 2t + 1 of row r of each matrix; `transposed`, those of column r.
+__device__ __forceinline__ void load_matrices(uint32_t (&m)[4], const void* row) {
+  const auto at = static_cast<uint32_t>(__cvta_generic_to_shared(row));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
+               : "r"(at)
+               : "memory");
+}
+__device__ __forceinline__ void load_matrices_transposed(uint32_t (&m)[4], const void* row) {
+  const auto at = static_cast<uint32_t>(__cvta_generic_to_shared(row));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
+               : "r"(at)
+               : "memory");
+}
+
+// 2^x to two units in the last place; what is below the normal numbers becomes zero.
+__device__ __forceinline__ float exp2_fast(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 // 16 bytes to shared memory, both addresses aligned to 16; `valid` false writes zeros and reads nothing.
 __device__ __forceinline__ void copy_async_16(void* to, const void* from, bool valid = true) {
   const auto at = static_cast<uint32_t>(__cvta_generic_to_shared(to));
@@ -95,6 +119,23 @@ inline void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[
 inline void mma_tf32(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
   emulated_mma<1>(c, a, b, [](uint32_t bits, int) { return __uint_as_float(bits & ~0x1fffu); });
 }
+
+inline void load_matrices(uint32_t (&m)[4], const void* row) {
+  const void* rows[32];
+  std::memcpy(rows, emulated::gather(&row, sizeof row), sizeof rows);
+  for (int i = 0; i < 4; ++i)
+    std::memcpy(&m[i], static_cast<const uint32_t*>(rows[8 * i + emulated::lane() / 4]) + emulated::lane() % 4, 4);
+}
+inline void load_matrices_transposed(uint32_t (&m)[4], const void* row) {
+  const void* rows[32];
+  std::memcpy(rows, emulated::gather(&row, sizeof row), sizeof rows);
+  const unsigned column = emulated::lane() / 4, first = emulated::lane() % 4 * 2;
+  for (int i = 0; i < 4; ++i) {
+    const auto *low = static_cast<const uint16_t*>(rows[8 * i + first]), *high = static_cast<const uint16_t*>(rows[8 * i + first + 1]);
+    m[i] = low[column] | uint32_t(high[column]) << 16;
+  }
+}
+inline float exp2_fast(float x) { return exp2f(x); }
 
 inline void copy_async_16(void* to, const void* from, bool valid = true) { emulated::copy_async(to, valid ? from : nullptr, 16); }
 inline void copy_async_4(void* to, const void* from, bool valid = true) { emulated::copy_async(to, valid ? from : nullptr, 4); }

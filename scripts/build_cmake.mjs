@@ -1,7 +1,8 @@
 // Builds the addon with cmake-js and loads it once:  node scripts/build_cmake.mjs [cpu | cuda | sanitize]
+// A build with CUDA also leaves what ptxas said about each kernel, in build-cuda/ptxas.log, for scripts/check_cuda_budget.mjs.
 // Headers come from the npm package node-api-headers ("binary.napi_versions" in package.json), so nothing is downloaded.
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -34,6 +35,19 @@ const common = ['--out', join(root, build.out), '--directory', root, '--log-leve
 const run = (...args) => execFileSync(process.execPath, [cmakeJs, ...args, ...common], { cwd: root, stdio: 'inherit' });
 run('configure'); // always: the source list is read at configure time
 run('build', '--parallel', String(availableParallelism()));
+if (name === 'cuda') keepWordsOfPtxas();
+
+/** One log of what scripts/keep_ptxas.mjs kept beside the objects, old and new. */
+function keepWordsOfPtxas() {
+  const { cuda } = createRequire(import.meta.url)('../native/sources.cjs');
+  const release = /release ([\d.]+), V([\d.]+)/.exec(execFileSync(findNvcc(), ['--version'], { encoding: 'utf8' }));
+  const words = cuda().map((source) => {
+    const kept = join(root, build.out, 'CMakeFiles', 'uam_native.dir', `${source}.o.ptxas`);
+    if (!existsSync(kept)) throw new Error(`${build.out} was begun by an older checkout: delete it and build again`);
+    return `# ${source}\n${readFileSync(kept, 'utf8')}`;
+  });
+  writeFileSync(join(root, build.out, 'ptxas.log'), `# nvcc ${release?.[2] ?? 'unknown'}\n${words.join('')}`);
+}
 
 const addon = join(root, build.out, 'Release', 'uam_native.node');
 if (name === 'sanitize') {

@@ -5,6 +5,7 @@
 #include <climits>
 #include <string>
 
+#include "index_error.h"
 #include "parallel.h"
 
 namespace uam {
@@ -103,7 +104,7 @@ NeighborRuns neighbor_runs(const NeighborProblem& p, int64_t width, Scratch& scr
   return plan;
 }
 
-const int32_t* checked_indices(const NeighborProblem& p, Scratch& scratch) {
+void check_neighbor_attention(const NeighborProblem& p) {
   if (p.offsets.sequences() != p.tokens_q)
     throw KernelError("UAM_SHAPE", "offsets must hold one list per query (" + std::to_string(p.tokens_q) + "), received " +
                                        std::to_string(p.offsets.sequences()));
@@ -111,12 +112,14 @@ const int32_t* checked_indices(const NeighborProblem& p, Scratch& scratch) {
     throw KernelError("UAM_SHAPE",
                       "heads must be a multiple of headsKv, received " + std::to_string(p.heads) + " and " + std::to_string(p.heads_kv));
   if (bool(p.slopes) != bool(p.distances)) throw KernelError("UAM_ARGUMENT", "distances and slopes go together");
+}
+
+const int32_t* checked_indices(const NeighborProblem& p, Scratch& scratch) {
+  check_neighbor_attention(p);
   int32_t* copy = scratch.take<int32_t>(p.edges);
   for (int64_t e = 0; e < p.edges; ++e) {
     copy[e] = p.indices.data[e];
-    if (copy[e] < 0 || copy[e] >= p.tokens_k)
-      throw KernelError("UAM_ARGUMENT", "indices[" + std::to_string(e) + "] must be from 0 to " + std::to_string(p.tokens_k - 1) +
-                                            ", received " + std::to_string(copy[e]));
+    if (copy[e] < 0 || copy[e] >= p.tokens_k) reject_index("indices", e, copy[e], p.tokens_k);
   }
   return copy;
 }

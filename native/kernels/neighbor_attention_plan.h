@@ -22,6 +22,8 @@ struct NeighborRuns {
   const int32_t* places;     // [edges]: which of its run's keys an edge leads to
 };
 
+// Throws KernelError for what fields() cannot judge, but for the indices.
+void check_neighbor_attention(const NeighborProblem& p);
 // `indices`, checked, as they were when checked: another thread may write to the caller's array meanwhile.
 const int32_t* checked_indices(const NeighborProblem& p, Scratch& scratch);
 

@@ -1,13 +1,18 @@
 import t from 'tap';
-import { type AttentionOptions, attention, Tensor } from '../../src/index.js';
+import { type AttentionOptions, attention, type DataArray, grad, setMatmulPrecision, Tensor } from '../../src/index.js';
+import { hasCuda } from '../../src/native/device.js';
+import { bring } from '../../src/tensor/bring.js';
 import { onBackend, testBackends } from '../support/backends.js';
 import { sameBits } from '../support/near.js';
 import { randomTensor } from '../support/random.js';
 import { type OpCase, type Tensors, testOp } from '../support/spec.js';
 
-const run = ({ q, k, v, bias }: Tensors, options: AttentionOptions): Tensors => ({
-  ...attention(q as Tensor, k as Tensor, v as Tensor, { ...options, ...(bias && { bias }) }),
-});
+/** Options where the inputs are: on a card, masks and lengths live there, too. */
+function run({ q, k, v, bias }: Tensors, { kLens, keyMask, ...options }: AttentionOptions): Tensors {
+  const { device } = q as Tensor;
+  const hidden = { ...(kLens && { kLens: bring(kLens, device) }), ...(keyMask && { keyMask: bring(keyMask, device) }) };
+  return { ...attention(q as Tensor, k as Tensor, v as Tensor, { ...options, ...hidden, ...(bias && { bias }) }) };
+}
 
 interface Sizes {
   lengthsQ: number[];
@@ -137,6 +142,51 @@ t.test('a packed sequence gives the bits that it gives alone', async (t) => {
         t.ok(sameBits(out.data, together.rows(offsets[s] as number, offsets[s + 1] as number).data), `sequence ${s} on ${backend.name}`);
       });
     });
+  }
+});
+
+t.test('products rounded to bf16 stay near those of float32 on a card, in the same bits every time', { skip: !hasCuda() }, async (t) => {
+  const keyMask = (n: number) => Tensor.from(Uint8Array.from({ length: n }, (_, j) => (j % 4 ? 1 : 0)));
+  const even = { lengthsQ: [70, 70], lengthsK: [90, 90], dim: 16 };
+  const cases = [
+    ...[8, 30, 64, 100].map((dim) => packed('plain', { lengthsQ: [33, 70], lengthsK: [40, 66], heads: 1, dim })),
+    ...[16, 32, 128].map((dim) => packed('causal', { lengthsQ: [130], heads: 1, dim }, { causal: true })),
+    packed('one long sequence', { lengthsQ: [600], lengthsK: [70], heads: 2, headsKv: 1, dim: 16 }),
+    packed('dimV', { lengthsQ: [5, 0, 64], lengthsK: [64, 3, 0], dim: 12, dimV: 40 }),
+    packed('grouped', { lengthsQ: [70, 3], lengthsK: [20, 150], heads: 6, headsKv: 2, dim: 32 }, { causal: true }),
+    packed(
+      'hidden keys',
+      { lengthsQ: [20, 65], lengthsK: [70, 30], dim: 16 },
+      { keyMask: keyMask(100), kLens: Tensor.from(Int32Array.of(66, 0)) },
+    ),
+    packed('bias', even, { causal: true }, randomTensor([1, 2, 70, 90], 4)),
+    packed('bias of each sequence, masked', even, { keyMask: keyMask(180) }, randomTensor([2, 1, 70, 90], 4)),
+  ];
+  const distance = (a: DataArray, b: DataArray) => Math.hypot(...a.map((x, i) => x - (b[i] as number))) / (Math.hypot(...b) || 1);
+  for (const opCase of cases) {
+    const names = Object.keys(opCase.inputs);
+    const evaluate = (precision: 'float32' | 'bf16') =>
+      onBackend({ name: 'cuda', backend: 'cuda' }, 1, () => {
+        setMatmulPrecision(precision);
+        try {
+          const inputs = names.map((name) => (opCase.inputs[name] as Tensor).clone().requireGrad());
+          const { out, lse } = opCase.run(Object.fromEntries(names.map((name, i) => [name, inputs[i] as Tensor]))) as Tensors;
+          const gradients = grad(out as Tensor, inputs, { upstream: randomTensor((out as Tensor).shape, 9) });
+          return [out as Tensor, lse as Tensor, ...gradients].map((tensor) => tensor.data.slice());
+        } finally {
+          setMatmulPrecision('float32');
+        }
+      });
+    const [exact, rounded, again] = [evaluate('float32'), evaluate('bf16'), evaluate('bf16')];
+    ['out', 'lse', ...names].forEach((name, i) => {
+      const [want, got] = [exact[i] as DataArray, rounded[i] as DataArray];
+      const finite = (x: number) => (Number.isFinite(x) ? x : 0);
+      t.ok(sameBits(got, again[i] as DataArray), `${opCase.name}: ${name}, again`);
+      const error = distance(got.map(finite), want.map(finite));
+      if (!(error < (i < 2 ? 5e-3 : 1e-2))) t.fail(`${opCase.name}: ${name} is off by ${error.toExponential(2)}`);
+      if (!want.every((x, j) => Number.isFinite(x) === Number.isFinite(got[j]))) t.fail(`${opCase.name}: ${name} is finite elsewhere`);
+    });
+    t.notOk(sameBits(rounded[0] as DataArray, exact[0] as DataArray), 'they are rounded indeed');
   }
 });
 

@@ -18,7 +18,7 @@ interface Product {
   bBatch?: number;
 }
 
-const natives = testBackends().filter(({ backend }) => backend === 'cpu');
+const natives = testBackends().filter(({ backend }) => backend !== 'reference');
 const random = (size: number, seed: number) => randomTensor([size], seed).data as Float32Array;
 /** A copy that starts one element into its buffer. */
 const misaligned = (data: Float32Array) => {
