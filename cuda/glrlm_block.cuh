@@ -142,7 +142,8 @@ __device__ __forceinline__ void fill_row(const Glrlm& p, const Roi& roi, int64_t
 // The bytes that this takes at most, of n pixels.
 inline int64_t glrlm_bytes(int64_t n, int64_t levels, int64_t lines) {
   const int64_t counting = 24 * (n + 1) + 4 * lines + pairs_bytes(n, levels);
-  const int64_t describing = std::max(kRunDirections * (size_feature_bytes(n, levels) + 64), kRunDirections * 2 * 32 * n + size_feature_bytes(n, levels));
+  const int64_t describing =
+      std::max(kRunDirections * (size_feature_bytes(n, levels) + 64), kRunDirections * 2 * 32 * n + size_feature_bytes(n, levels));
   return 64 + 4 * 16 * (n + 2) + std::max(counting, describing) + 4096;
 }
 

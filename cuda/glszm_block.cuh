@@ -51,7 +51,9 @@ __device__ inline int64_t find_zones(const Roi& roi, LevelSize* zones, Arena are
   __syncthreads();
   return each_kept(
       roi.n, [&](int64_t i) { return parent[roi.at[i]] == roi.at[i]; },
-      [&](int64_t i, int64_t place) { zones[place] = {roi.image[roi.at[i]] - 1, size[roi.at[i]]}; });
+      [&](int64_t i, int64_t place) {
+        zones[place] = {roi.image[roi.at[i]] - 1, size[roi.at[i]]};
+      });
 }
 
 __device__ __forceinline__ void fill_row(const Glszm& p, const Roi& roi, int64_t r, double* out, Arena arena) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>  // before __noinline__, which it says in its own way
 #include <type_traits>
 
 #include "emulated/fibers.h"

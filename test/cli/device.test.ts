@@ -20,18 +20,25 @@ const COMMANDS = Object.freeze({
   analyse: ['analyse', file('none.tif'), '--model', file('none.safetensors'), '--out', file('none')],
 });
 
-t.test('a device that is not there ends the run with 69 and the driver\u2019s words', { skip: hasCuda() && 'there is a card' }, async (t) => {
-  for (const [name, args] of Object.entries(COMMANDS)) {
-    const { code, stderr } = uam([...args, '--device', 'cuda']);
-    t.equal(code, 69, name);
-    t.match(stderr, runtimeInfo().cuda, name);
-  }
-  t.match(uam(COMMANDS.train, { UAM_DEVICE: 'cuda:1' }), { code: 69, stderr: runtimeInfo().cuda });
-});
+t.test(
+  'a device that is not there ends the run with 69 and the driver\u2019s words',
+  { skip: hasCuda() && 'there is a card' },
+  async (t) => {
+    for (const [name, args] of Object.entries(COMMANDS)) {
+      const { code, stderr } = uam([...args, '--device', 'cuda']);
+      t.equal(code, 69, name);
+      t.match(stderr, runtimeInfo().cuda, name);
+    }
+    t.match(uam(COMMANDS.train, { UAM_DEVICE: 'cuda:1' }), { code: 69, stderr: runtimeInfo().cuda });
+  },
+);
 
 t.test('a device that nobody knows', async (t) => {
   for (const args of Object.values(COMMANDS)) {
-    t.match(uam([...args, '--device', 'gpu']), { code: 2, stderr: /device must be 'auto', 'cpu', 'cuda' or 'cuda:<number>', received 'gpu'/ });
+    t.match(uam([...args, '--device', 'gpu']), {
+      code: 2,
+      stderr: /device must be 'auto', 'cpu', 'cuda' or 'cuda:<number>', received 'gpu'/,
+    });
   }
 });
 
@@ -43,8 +50,18 @@ t.test('the first message says which device it is', async (t) => {
 });
 
 t.test('train and predict on the card', { skip: !hasCuda() && 'there is no card' }, async (t) => {
-  const rows = Array.from({ length: 24 }, (_, i) => [`p${i % 4}`, i % 2 ? 'a' : 'b', (i % 2) * 3 + (i % 5), (i * 7) % 11, 5 * (i % 6), 9 * (i % 4)]);
-  writeFileSync(file('cells.csv'), `${[['patient', 'class', 'glcm_A', 'glcm_B', 'x', 'y'], ...rows].map((row) => row.join(',')).join('\n')}\n`);
+  const rows = Array.from({ length: 24 }, (_, i) => [
+    `p${i % 4}`,
+    i % 2 ? 'a' : 'b',
+    (i % 2) * 3 + (i % 5),
+    (i * 7) % 11,
+    5 * (i % 6),
+    9 * (i % 4),
+  ]);
+  writeFileSync(
+    file('cells.csv'),
+    `${[['patient', 'class', 'glcm_A', 'glcm_B', 'x', 'y'], ...rows].map((row) => row.join(',')).join('\n')}\n`,
+  );
   const train = uam([
     ...['train', '--table', file('cells.csv'), '--mpp', '0.5', '--out', file('table.safetensors'), '--epochs', '1'],
     ...['--device', 'cuda'],
@@ -69,5 +86,8 @@ t.test('doctor lists the card and tests it', { skip: !hasCuda() && 'there is no 
   const { card, selfTest } = JSON.parse(stdout);
   t.match(card, { name: String, index: 0, capability: /^\d+\.\d+$/, memory: Number, free: Number, architectures: String });
   t.equal(selfTest.filter(({ name }: { name: string }) => name.endsWith('on the card')).length, 4);
-  t.match(uam(['doctor']).stdout, /card +cuda:0, .+compute capability \d+\.\d+.*\nCUDA versions +driver [\d.]+, runtime [\d.]+\ncompiled for /);
+  t.match(
+    uam(['doctor']).stdout,
+    /card +cuda:0, .+compute capability \d+\.\d+.*\nCUDA versions +driver [\d.]+, runtime [\d.]+\ncompiled for /,
+  );
 });

@@ -128,9 +128,7 @@ const targets = {
 
 function jointly(given: Partial<JointOptions>, batch: (model: JointModel) => JointBatch, device: Device): Numbers {
   const cells = { features: FEATURES, classes: 3, backbone: TINY };
-  const model = moved(
-    new JointModel(jointConfig({ cells, image: { builtIn: { channels: [4, 6, 8], depths: [1, 0, 1] } }, ...given }), 5),
-  );
+  const model = moved(new JointModel(jointConfig({ cells, image: { builtIn: { channels: [4, 6, 8], depths: [1, 0, 1] } }, ...given }), 5));
   return trained(model, device, () => {
     const output = model.forward(batch(model), { at: { seed: 9, step: 3 } });
     const { total } = jointLoss(output, targets, { taskScales: model.taskScales });
@@ -163,12 +161,10 @@ t.test('feature maps of another encoder, tiles without cells', { skip }, async (
   ];
   const external = { external: { levels, modelHash: 'another', channels: [4, 6] } };
   const run = (device: Device) => {
-    const model = moved(
-      new JointModel(jointConfig({ cells: { features: FEATURES, classes: 3, backbone: TINY }, image: external }), 5),
-    ).to(device);
-    const { regions } = scope(() =>
-      noGrad(() => model.forward({ image: randomFeatures(levels, [32, 32], { modelHash: 'another' }) })),
+    const model = moved(new JointModel(jointConfig({ cells: { features: FEATURES, classes: 3, backbone: TINY }, image: external }), 5)).to(
+      device,
     );
+    const { regions } = scope(() => noGrad(() => model.forward({ image: randomFeatures(levels, [32, 32], { modelHash: 'another' }) })));
     model.dispose();
     return { regions: onHost(regions as Tensor) };
   };
@@ -197,7 +193,10 @@ t.test('a module goes to the card and comes back, as it was', { skip }, async (t
   const other = classifier('amamba', 'cell').to('cuda');
   for (const tensor of other.parameters()) tensor.memory.fill(0);
   other.load(new Map(loaded.namedParameters().map(([name, { shape, data }]) => [name, { shape, data: Float64Array.from(data) }])));
-  t.ok(other.parameters().every((tensor, i) => sameBits(onHost(tensor), start[i] as Float32Array)), 'doubles are rounded');
+  t.ok(
+    other.parameters().every((tensor, i) => sameBits(onHost(tensor), start[i] as Float32Array)),
+    'doubles are rounded',
+  );
   t.throws(() => model.cast('float64'), { code: 'UAM_DTYPE' });
   model.to('cpu');
   t.ok(model.parameters().every((tensor, i) => sameBits(onHost(tensor), start[i] as Float32Array)));

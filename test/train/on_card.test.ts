@@ -84,7 +84,12 @@ async function taskOf(options: Partial<FitTask>, architecture: 'amamba' | 'amamb
   const pace = new Pace('fit', undefined);
   const dataset = set();
   const scaling = await scalingOf(dataset, {}, () => false, pace);
-  const config = classifierConfig({ features: scaling.names.length, classes: 2, tokens: { kind: 'cell' }, backbone: { ...TINY, architecture } });
+  const config = classifierConfig({
+    features: scaling.names.length,
+    classes: 2,
+    tokens: { kind: 'cell' },
+    backbone: { ...TINY, architecture },
+  });
   const packed = await packCells(dataset.samples, scaling, true, pace);
   const settings = fitSettings({ ...EPOCHS, tokenBudget: 12 }, TINY.width, true, 3);
   const keeping = { checkpoint: undefined, checkpointEvery: undefined, resume: false, log: undefined };
@@ -144,7 +149,12 @@ t.test('a joint model: fit and predict', { skip }, async (t) => {
     ...sample,
     patient: `patient ${i}`,
     positions: positions?.map((place) => place * 0.07),
-    image: { width, height: width, channels: 3 as const, data: Uint8Array.from({ length: width * width * 3 }, (_, k) => (k * (i + 3)) % 251) },
+    image: {
+      width,
+      height: width,
+      channels: 3 as const,
+      data: Uint8Array.from({ length: width * width * 3 }, (_, k) => (k * (i + 3)) % 251),
+    },
     region: Uint8Array.from({ length: width * width }, (_, k) => Number(k % width > 15)),
   }));
   const dataset = () => JointDataset.of(samples as never, { mpp: 0.5 });
