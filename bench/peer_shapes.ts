@@ -6,8 +6,13 @@ interface Directed {
   direction?: 'forward' | 'backward';
 }
 
+/** How factors are rounded on a card (setMatmulPrecision). Default 'float32'. */
+interface Rounded {
+  precision?: 'float32' | 'tf32' | 'bf16';
+}
+
 /** a [m, k] times b [k, n]. */
-export interface MatmulShape {
+export interface MatmulShape extends Rounded {
   op: 'matmul';
   m: number;
   k: number;
@@ -25,7 +30,7 @@ export interface LinearShape extends Directed {
 }
 
 /** Self attention over `batch` sequences of `queries` x `keys`, without a mask unless causal. */
-export interface AttentionShape extends Directed {
+export interface AttentionShape extends Directed, Rounded {
   op: 'attention';
   batch: number;
   heads: number;
@@ -42,6 +47,8 @@ export interface SelectiveScanShape extends Directed {
   tokens: number;
   dim: number;
   state: number;
+  /** Gated by silu(z), as in Mamba. */
+  gated?: boolean;
 }
 
 /** x [rows, features], over the features. */
@@ -83,7 +90,7 @@ export interface UnaryShape extends Directed {
 }
 
 /** The whole model (Amamba): `cells` in `tiles` equal tiles; one prediction, or one step of training. */
-export interface UamShape {
+export interface UamShape extends Rounded {
   op: 'uam';
   size: 'S' | 'B';
   tokens: 'feature' | 'cell';

@@ -45,6 +45,7 @@ if (mode === 'sanitize' && !sanitizer)
 
 // ---- which files ----
 const asksForCuda = /\b(testBackends|hasCuda|testOp|testClass)\b/;
+const onlyCpu = /[\\/](cells|image)[\\/]/; // their kernels run on the CPU whatever the device
 const slow = /(joint_model|demo_tile)\.test\.js$/; // whole models on images: the emulation would take minutes
 const underSanitizer = /(device|emulation)\.test\.js$/; // sizes the card refuses on purpose; no card at all
 
@@ -56,6 +57,7 @@ function testFiles() {
   return every.filter(
     (file) =>
       (asksForCuda.test(readFileSync(file, 'utf8')) || /native.emulation\.test/.test(file)) &&
+      !onlyCpu.test(file) &&
       !(mode !== 'card' && slow.test(file)) &&
       !(mode === 'sanitize' && underSanitizer.test(file)),
   );
