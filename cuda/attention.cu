@@ -81,25 +81,26 @@ template <int W> __global__ void __launch_bounds__(kTileThreads, W > 64 ? 2 : 3)
   const float* v = p.v + view.begin_k * stride_v + int64_t(head_kv) * p.dim_v + slice;
   const int queries = min(kTileRows, view.queries - first), end = view.key_end(first + queries);
 
+  const RowSource q_rows{q, stride_q, queries, p.dim, nullptr, p.vectors, p.scale};
+  const auto key_rows = [&](const float* from, int64_t stride, int columns, int key) {
+    return RowSource{from + key * stride, stride, end - key, columns, view.mask ? view.mask + key : nullptr, p.vectors, 1.f};
+  };
   const auto fetch_scores = [&](int key, int column) {
-    if (p.dim > kChunk || key == 0)
-      fetch_rows(q_tile, at.row, kTileRows, {q, stride_q, queries, p.dim, nullptr, p.vectors}, column, at.log_width);
-    fetch_rows(k_tile, at.row, kTileRows,
-               {k + key * stride_k, stride_k, end - key, p.dim, view.mask ? view.mask + key : nullptr, p.vectors}, column, at.log_width);
+    if (p.dim > kChunk || key == 0) fetch_rows(q_tile, at.row, kTileRows, q_rows, column, at.log_width);
+    fetch_rows(k_tile, at.row, kTileRows, key_rows(k, stride_k, p.dim, key), column, at.log_width);
     copy_async_commit();
   };
   RunningSoftmax softmax;
   float sum[4][W / 8] = {};
   if (end > 0) fetch_scores(0, 0);
   for (int key = 0; key < end; key += kTileRows) {
-    fetch_rows(v_tile, at.kValueRow, kTileRows,
-               {v + key * stride_v, stride_v, end - key, p.dim_v - slice, view.mask ? view.mask + key : nullptr, p.vectors}, 0,
-               log_of_width(W));
+    fetch_rows(v_tile, at.kValueRow, kTileRows, key_rows(v, stride_v, p.dim_v - slice, key), 0, log_of_width(W));
     copy_async_commit();
     float s[4][kTileRows / 8] = {};
     for (int column = 0; column < p.dim || column == 0; column += kChunk) {
       if (column == 0) copy_async_wait<1>();  // the values may still be on their way
       else copy_async_wait<0>();
+      if (p.dim > kChunk || key == 0) multiply_fetched(q_tile, at.row, kTileRows, q_rows, at.log_width);
       __syncthreads();
       add_products(s, q_tile, at.row, k_tile, at.row, at.width);
       __syncthreads();  // the chunk is read: the next one may come, or the next keys while the values are summed
@@ -107,10 +108,6 @@ template <int W> __global__ void __launch_bounds__(kTileThreads, W > 64 ? 2 : 3)
       else if (key + kTileRows < end) fetch_scores(key + kTileRows, 0);
       else copy_async_commit();
     }
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-#pragma unroll
-      for (int j = 0; j < kTileRows / 8; ++j) s[i][j] *= p.scale;
     if (!view.all_plain(first, kTileRows, key, kTileRows)) adjust_scores(view, first + row_group() * 4, key + column_lane(), s);
     float rescale[4];
     softmax.take(s, rescale);

@@ -31,16 +31,16 @@ __device__ inline BackwardSide query_side(const BackwardArrays& w, const Attenti
   const AttentionArrays& p = w.p;
   const int64_t row = (view.begin_q + first) * p.heads + head;
   const int count = view.queries - first;
-  return {{p.q + row * p.dim, int64_t(p.heads) * p.dim, count, p.dim, nullptr, p.vectors},
-          {w.d_out + row * p.dim_v, int64_t(p.heads) * p.dim_v, count, p.dim_v, nullptr, p.vectors}};
+  return {{p.q + row * p.dim, int64_t(p.heads) * p.dim, count, p.dim, nullptr, p.vectors, p.scale},
+          {w.d_out + row * p.dim_v, int64_t(p.heads) * p.dim_v, count, p.dim_v, nullptr, p.vectors, 1.f}};
 }
 __device__ inline BackwardSide key_side(const BackwardArrays& w, const AttentionView& view, int head, int first) {
   const AttentionArrays& p = w.p;
   const int64_t row = (view.begin_k + first) * p.heads_kv + head / p.group;
   const int count = view.keys - first;
   const uint8_t* mask = view.mask ? view.mask + first : nullptr;
-  return {{p.k + row * p.dim, int64_t(p.heads_kv) * p.dim, count, p.dim, mask, p.vectors},
-          {p.v + row * p.dim_v, int64_t(p.heads_kv) * p.dim_v, count, p.dim_v, mask, p.vectors}};
+  return {{p.k + row * p.dim, int64_t(p.heads_kv) * p.dim, count, p.dim, mask, p.vectors, 1.f},
+          {p.v + row * p.dim_v, int64_t(p.heads_kv) * p.dim_v, count, p.dim_v, mask, p.vectors, 1.f}};
 }
 
 // Shared memory: two chunks of the rows of this block, rows of the other side W columns wide, and weights.
@@ -65,13 +65,19 @@ template <int W> struct BackwardTiles {
   __device__ void fetch_own(const BackwardSide& own) const {
     fetch_rows(a, kChunkRow, kTileRows, own.a, 0, log_of_width(kChunkWidth));
     fetch_rows(b, kChunkRow, kTileRows, own.b, 0, log_of_width(kChunkWidth));
+    copy_async_commit();
+    copy_async_wait<0>();
+    multiply_fetched(a, kChunkRow, kTileRows, own.a, log_of_width(kChunkWidth));
   }
   // Columns [column, column + W) of the other side.
   __device__ void fetch_other(const BackwardSide& other, int column) const {
     __syncthreads();
     fetch_rows(other_a, kRow, kColumns, other.a, column, log_of_width(W));
     fetch_rows(other_b, kRow, kColumns, other.b, column, log_of_width(W));
-    await_rows();
+    copy_async_commit();
+    copy_async_wait<0>();
+    multiply_fetched(other_a, kRow, kColumns, other.a, log_of_width(W));
+    __syncthreads();
   }
   __device__ void products(float (&s)[4][kColumns / 8], const RowSource& own, float* own_tile, const RowSource& other,
                            float* other_tile) const {
@@ -80,7 +86,11 @@ template <int W> struct BackwardTiles {
         __syncthreads();
         if (!own_stays) fetch_rows(own_tile, kChunkRow, kTileRows, own, column, log_of_width(kChunkWidth));
         if (!whole) fetch_rows(other_tile, kRow, kColumns, other, column, log_of_width(kChunkWidth));
-        await_rows();
+        copy_async_commit();
+        copy_async_wait<0>();
+        if (!own_stays) multiply_fetched(own_tile, kChunkRow, kTileRows, own, log_of_width(kChunkWidth));
+        if (!whole) multiply_fetched(other_tile, kRow, kColumns, other, log_of_width(kChunkWidth));
+        __syncthreads();
       }
       add_products(s, own_tile, kChunkRow, other_tile + (whole ? column : 0), kRow, kChunkWidth);
     }
@@ -110,7 +120,6 @@ template <bool keys_own, int N> __device__ __forceinline__ void differentiate(co
       const int there = key + (keys_own ? row_group() * 4 + inner : column_lane() + 8 * inner);
       float &score = keys_own ? s[inner][outer] : s[outer][inner], &d_score = keys_own ? d[inner][outer] : d[outer][inner];
       const bool seen = there < limit && (masked >> inner & 1u) == 0;
-      score *= w.p.scale;
       if (bias && seen) score += bias[there];
       score = seen ? expf(score - lse) : 0.f;
       d_score = seen ? score * (d_score - delta) : 0.f;
@@ -156,8 +165,6 @@ template <int W, bool keys_own> __global__ void __launch_bounds__(kTileThreads, 
       }
     }
   }
-  copy_async_commit();
-  copy_async_wait<0>();  // a block that saw nothing has not waited for its own rows
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     const int r = row_group() * 4 + i;
@@ -165,7 +172,7 @@ template <int W, bool keys_own> __global__ void __launch_bounds__(kTileThreads, 
     const int64_t row = ((keys_own ? view.begin_k : view.begin_q) + first + r) * own_heads + block.head;
     if (to_a) {
 #pragma unroll
-      for (int n = 0; n < W / 8; ++n) sum_a[i][n] *= p.scale;
+      for (int n = 0; n < W / 8; ++n) sum_a[i][n] *= keys_own ? 1.f : p.scale;  // q has it already
       ResultColumns<W>::store(to_a + row * p.dim + slice, sum_a[i], p.dim - slice, p.vectors);
     }
     if (to_b) ResultColumns<W>::store(to_b + row * p.dim_v + slice, sum_b[i], p.dim_v - slice, p.vectors);

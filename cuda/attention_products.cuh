@@ -20,6 +20,7 @@ struct RowSource {
   int count, columns;
   const uint8_t* mask;
   bool vectors;
+  float factor;  // of every number, where not 1: see multiply_fetched
 };
 // `width` is a power of two from 16 on, log_width its logarithm: no division stands between the copies.
 __device__ __forceinline__ void fetch_rows(float* to, int to_stride, int rows, const RowSource& source, int column, int log_width) {
@@ -33,14 +34,18 @@ __device__ __forceinline__ void fetch_rows(float* to, int to_stride, int rows, c
     else copy_async_4(to + r * to_stride + c, from, there);
   }
 }
-UAM_HD constexpr int log_of_width(int width) { return width <= 16 ? 4 : width <= 32 ? 5 : width <= 64 ? 6 : 7; }
-
-// Everything fetched is there for every thread.
-__device__ __forceinline__ void await_rows() {
-  copy_async_commit();
-  copy_async_wait<0>();
-  __syncthreads();
+// Once what a thread has fetched is there: the factor of the rows (the scale of q, so that scores are summed as on the CPU).
+__device__ __forceinline__ void multiply_fetched(float* tile, int stride, int rows, const RowSource& source, int log_width) {
+  if (source.factor == 1.f) return;
+  const int log_run = source.vectors ? log_width - 2 : log_width;
+#pragma unroll 1
+  for (int i = int(threadIdx.x); i < rows << log_run; i += kTileThreads) {
+    float* at = tile + (i >> log_run) * stride + ((i & ((1 << log_run) - 1)) << (log_width - log_run));
+    at[0] *= source.factor;
+    if (source.vectors) at[1] *= source.factor, at[2] *= source.factor, at[3] *= source.factor;
+  }
 }
+UAM_HD constexpr int log_of_width(int width) { return width <= 16 ? 4 : width <= 32 ? 5 : width <= 64 ? 6 : 7; }
 
 // The rows and columns of a thread: rows 4 * row_group() + i, columns of scores column_lane() + 8 * j.
 __device__ __forceinline__ int row_group() { return int(threadIdx.x) / 8; }

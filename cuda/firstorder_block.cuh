@@ -5,7 +5,7 @@
 
 namespace uam::cuda {
 
-__device__ inline void fill_row(const Firstorder& p, const Roi& roi, int64_t, double* out, Arena arena) {
+__device__ __forceinline__ void fill_row(const Firstorder& p, const Roi& roi, int64_t, double* out, Arena arena) {
   if (roi.n == 0 || !roi.finite) return fill_nan(out, kFirstorderColumns);
   double* sorted = nullptr;
   if (!roi.histogram) {

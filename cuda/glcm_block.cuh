@@ -65,7 +65,14 @@ __device__ inline void list_pairs(const Roi& roi, bool symmetrical, const Step* 
   }
 }
 
-__device__ inline void fill_row(const Glcm& p, const Roi& roi, int64_t r, double* out, Arena arena) {
+// By one thread. A function of its own, as it holds more numbers at a time than everything about it.
+template <class Work>
+__device__ __noinline__ void describe_pairs(const Glcm& p, const Roi& roi, const GlcmEntry* entries, int64_t n, bool whole, double* out,
+                                            Work arena) {
+  glcm_features(p, roi, entries, n, whole, out, arena);
+}
+
+__device__ __forceinline__ void fill_row(const Glcm& p, const Roi& roi, int64_t r, double* out, Arena arena) {
   if (roi.n == 0 || !roi.finite) return fill_nan(out, kGlcmColumns);
   const int64_t step_count = count_steps(p.distances.data, p.distance_count, roi), levels = roi.levels;
   const int64_t capacity = least(levels * levels, roi.n);
@@ -79,7 +86,7 @@ __device__ inline void fill_row(const Glcm& p, const Roi& roi, int64_t r, double
   if (threadIdx.x < kStepsTogether) lists[threadIdx.x] = {entries + threadIdx.x * capacity, 0};
   __syncthreads();
   MatrixRows rows;
-  if (r == 0 && p.matrix && threadIdx.x == 0 && !merged) rows = MatrixRows(p);
+  if (r == 0 && p.matrix.data && threadIdx.x == 0 && !merged) rows = MatrixRows(p);
   const int64_t need = glcm_feature_bytes(levels, roi.grey[levels - 1], capacity, p.symmetrical);
   const int lanes = int(least(kStepsTogether, most<int64_t>((arena.slow_end - arena.slow) / need, 1)));
 
@@ -105,7 +112,7 @@ __device__ inline void fill_row(const Glcm& p, const Roi& roi, int64_t r, double
     }
     for (int64_t k = threadIdx.x; int(threadIdx.x) < lanes && k < some; k += lanes) {
       Arena own = arena.of_lane(int(threadIdx.x), lanes);
-      if (lists[k].n > 0) glcm_features(p, roi, lists[k].entries, lists[k].n, true, features + k * kGlcmColumns, own);
+      if (lists[k].n > 0) describe_pairs(p, roi, lists[k].entries, lists[k].n, true, features + k * kGlcmColumns, own);
     }
     __syncthreads();
     for (int64_t k = 0; k < some; ++k) {
@@ -114,13 +121,13 @@ __device__ inline void fill_row(const Glcm& p, const Roi& roi, int64_t r, double
       ++angles;
       with_mcc += correlates;
       if (threadIdx.x < kGlcmColumns) mean += threadIdx.x == kMcc && !correlates ? 0 : features[k * kGlcmColumns + threadIdx.x];
-      if (r == 0 && p.matrix && threadIdx.x == 0)
+      if (r == 0 && p.matrix.data && threadIdx.x == 0)
         write_pairs(rows, roi, lists[k].entries, lists[k].n, step_count - 1 - first - k);  // PyRadiomics' order of angles
     }
     __syncthreads();
   }
   if (merged) {
-    if (threadIdx.x == 0 && sum_n > 0) glcm_features(p, roi, sum, sum_n, p.weighting == Weighting::none, out, arena);
+    if (threadIdx.x == 0 && sum_n > 0) describe_pairs(p, roi, sum, sum_n, p.weighting == Weighting::none, out, arena);
     if (threadIdx.x == 0 && sum_n == 0)
       for (int k = 0; k < kGlcmColumns; ++k) out[k] = NAN;
     return;

@@ -7,7 +7,7 @@
 
 namespace uam::cuda {
 
-__device__ inline void fill_row(const Gldm& p, const Roi& roi, int64_t r, double* out, Arena arena) {
+__device__ __forceinline__ void fill_row(const Gldm& p, const Roi& roi, int64_t r, double* out, Arena arena) {
   const Around around = find_around(p.distances.data, p.distance_count, roi, arena);
   SizeMatrix matrix;
   if (around.half > 0) {
@@ -32,7 +32,7 @@ __device__ inline void fill_row(const Gldm& p, const Roi& roi, int64_t r, double
   } else {
     fill_nan(out, Gldm::kColumns);
   }
-  if (r == 0 && p.matrix && threadIdx.x == 0) write_sizes(p, matrix.entries, matrix.n, roi, arena);
+  if (r == 0 && p.matrix.data && threadIdx.x == 0) write_sizes(p, matrix.entries, matrix.n, roi, arena);
 }
 
 }  // namespace uam::cuda

@@ -93,7 +93,7 @@ __device__ inline void write_runs(const Glrlm& p, const SizeMatrix* matrices, co
   for (int64_t k = 0; k < n; ++k) matrix.add(rows[k].level, rows[k].size, rows[k].direction, rows[k].count);
 }
 
-__device__ inline void fill_row(const Glrlm& p, const Roi& roi, int64_t r, double* out, Arena arena) {
+__device__ __forceinline__ void fill_row(const Glrlm& p, const Roi& roi, int64_t r, double* out, Arena arena) {
   const bool textured = roi.n > 1 && roi.finite;
   SizeMatrix* matrices = arena.take<SizeMatrix>(kRunDirections);
   for (int d = 0; d < kRunDirections; ++d) {
@@ -114,9 +114,9 @@ __device__ inline void fill_row(const Glrlm& p, const Roi& roi, int64_t r, doubl
     if (threadIdx.x == 0) matrices[d] = matrix;
   }
   __syncthreads();
-  if (r == 0 && p.matrix && threadIdx.x == 0) write_runs(p, matrices, roi, arena);
+  if (r == 0 && p.matrix.data && threadIdx.x == 0) write_runs(p, matrices, roi, arena);
   if (!textured) return fill_nan(out, Glrlm::kColumns);
-  if (p.weights) {
+  if (p.weights.data) {
     if (threadIdx.x == 0) merge_runs(matrices, p.weights.data, roi, out, arena);
     return;
   }
@@ -142,7 +142,8 @@ __device__ inline void fill_row(const Glrlm& p, const Roi& roi, int64_t r, doubl
 // The bytes that this takes at most, of n pixels.
 inline int64_t glrlm_bytes(int64_t n, int64_t levels, int64_t lines) {
   const int64_t counting = 24 * (n + 1) + 4 * lines + pairs_bytes(n, levels);
-  const int64_t describing = std::max(kRunDirections * (size_feature_bytes(n, levels) + 64), kRunDirections * 2 * 32 * n + size_feature_bytes(n, levels));
+  const int64_t describing =
+      std::max(kRunDirections * (size_feature_bytes(n, levels) + 64), kRunDirections * 2 * 32 * n + size_feature_bytes(n, levels));
   return 64 + 4 * 16 * (n + 2) + std::max(counting, describing) + 4096;
 }
 

@@ -51,10 +51,12 @@ __device__ inline int64_t find_zones(const Roi& roi, LevelSize* zones, Arena are
   __syncthreads();
   return each_kept(
       roi.n, [&](int64_t i) { return parent[roi.at[i]] == roi.at[i]; },
-      [&](int64_t i, int64_t place) { zones[place] = {roi.image[roi.at[i]] - 1, size[roi.at[i]]}; });
+      [&](int64_t i, int64_t place) {
+        zones[place] = {roi.image[roi.at[i]] - 1, size[roi.at[i]]};
+      });
 }
 
-__device__ inline void fill_row(const Glszm& p, const Roi& roi, int64_t r, double* out, Arena arena) {
+__device__ __forceinline__ void fill_row(const Glszm& p, const Roi& roi, int64_t r, double* out, Arena arena) {
   const bool textured = roi.n > 1 && roi.finite;
   SizeMatrix matrix;
   if (textured) {
@@ -68,7 +70,7 @@ __device__ inline void fill_row(const Glszm& p, const Roi& roi, int64_t r, doubl
   } else {
     fill_nan(out, Glszm::kColumns);
   }
-  if (r == 0 && p.matrix && threadIdx.x == 0) write_sizes(p, matrix.entries, matrix.n, roi, arena);
+  if (r == 0 && p.matrix.data && threadIdx.x == 0) write_sizes(p, matrix.entries, matrix.n, roi, arena);
 }
 
 }  // namespace uam::cuda

@@ -54,7 +54,7 @@ __device__ inline Tones find_tones(const Roi& roi, const Around& around, bool sk
   return *tones;
 }
 
-__device__ inline void fill_row(const Ngtdm& p, const Roi& roi, int64_t r, double* out, Arena arena) {
+__device__ __forceinline__ void fill_row(const Ngtdm& p, const Roi& roi, int64_t r, double* out, Arena arena) {
   const Around around = find_around(p.distances.data, p.distance_count, roi, arena);
   Tones tones{};
   if (around.half > 0) tones = find_tones(roi, around, p.skip_isolated, arena);
@@ -73,7 +73,7 @@ __device__ inline void fill_row(const Ngtdm& p, const Roi& roi, int64_t r, doubl
   } else {
     fill_nan(out, Ngtdm::kColumns);
   }
-  if (r == 0 && p.matrix && threadIdx.x == 0) {
+  if (r == 0 && p.matrix.data && threadIdx.x == 0) {
     MatrixRows matrix(p);
     for (int32_t k = 0; k < tones.levels; ++k) matrix.add(tones.n[k], tones.s[k], tones.grey[k], 0);
   }

@@ -57,7 +57,7 @@ template <int kFloats> __global__ void sample_bilinear_fwd_kernel(SamplePoints p
 }
 
 // A warp per point.
-template <int kFloats> __global__ void __launch_bounds__(256, 4) position_bwd_kernel(SamplePoints p, const float* dout, float* dposition) {
+template <int kFloats> __global__ void __launch_bounds__(256, 3) position_bwd_kernel(SamplePoints p, const float* dout, float* dposition) {
   const int lane = int(threadIdx.x % 32);
   for (int64_t point = first_element() / 32; point < p.points; point += element_step() / 32) {
     if (!p.usable(point, lane == 0)) continue;

@@ -1,6 +1,7 @@
-// What the kernels of the scan share. A block is 128 threads: 32 channels of one group, four lanes each, and a lane keeps S of the
-// 4 S states of its channel in registers. What happens once per token and channel (softplus, gates) is dealt out to the four lanes:
-// of every four steps a lane owns the one of its number. More than 16 states pass 16 at a time, one launch after the other.
+// What the kernels of the scans share: selective_scan, and ssd, whose steps and rates are those of heads (`kHeads`): `per_head`
+// channels in a row have the same. A block is 128 threads: 32 channels of one group, four lanes each, and a lane keeps S of the 4 S
+// states of its channel in registers. What happens once per token and channel (softplus, gates) is dealt out to the four lanes: of
+// every four steps a lane owns the one of its number. States that are too many for that pass in slices, one launch after the other.
 #pragma once
 #include <algorithm>
 
@@ -9,7 +10,7 @@
 
 namespace uam::cuda {
 
-inline constexpr int kScanThreads = 128, kTileChannels = 32, kLanes = 4, kMostStates = 16;
+inline constexpr int kScanThreads = 128, kTileChannels = 32, kLanes = 4;
 inline constexpr float kLog2e = 1.44269504f, kLn2 = 0.693147182f;
 
 // 2^x by the special function unit (2 ulp); results below 2^-126 are zero.
@@ -47,10 +48,10 @@ struct ScanSegments {
 };
 
 struct ScanArrays {
-  int64_t dim, groups, group_width;
+  int64_t dim, groups, group_width, heads, per_head;  // heads = dim, of one channel each, where kHeads is not set
   int state, first_state, tiles_per_group, tiles;
   bool softplus, reverse, constant_B, constant_C;
-  const float *u, *delta, *A, *B, *C, *D, *z, *delta_bias;
+  const float *u, *delta, *A, *B, *C, *D, *z, *delta_bias;  // delta: [tokens, heads]; D and delta_bias: [heads]
   ScanSegments segments;
 };
 
@@ -87,7 +88,7 @@ __device__ inline ScanSegment backwards(ScanSegment segment) {
 // A thread's place in its block.
 struct ScanLane {
   int warp, lane, q, slot;  // lane q of the channel in place `slot` of the tile
-  int64_t group, tile, channel;
+  int64_t group, tile, channel, head;
   bool active;  // the last tile of a group may have channels to spare: they scan zeros
   __device__ ScanLane(const ScanArrays& p, int64_t tile_index)
       : warp(int(threadIdx.x) / 32), lane(int(threadIdx.x) % 32), q(lane % kLanes), slot(int(threadIdx.x) / kLanes) {
@@ -95,6 +96,7 @@ struct ScanLane {
     tile = tile_index % p.tiles_per_group;
     const int64_t within = tile * kTileChannels + slot;
     channel = group * p.group_width + within;
+    head = channel / p.per_head;
     active = within < p.group_width;
   }
 };
@@ -117,21 +119,47 @@ template <int S> __device__ __forceinline__ void store_states(const float (&from
   }
 }
 
-// A log2(e), so that a step costs 2^(dt A'); finite, so that a step of zero decays nothing whatever A is.
-template <int S> __device__ __forceinline__ void load_rates(float (&to)[S], const ScanArrays& p, const ScanLane& at, int permutation = 0) {
-  load_states<S>(to, p, at, p.A, permutation);
+// exp(dt A) for the states of a lane. Of channels it is 2^(dt A'), A' = A log2(e), finite so that a step of zero decays nothing
+// whatever A is. Of heads it is one number for all states: its owner computes it, exactly, and the others are told.
+template <int S, bool kHeads> struct Rates {
+  float values[kHeads ? 1 : S];
+  __device__ __forceinline__ void load(const ScanArrays& p, const ScanLane& at, int permutation = 0) {
+    if constexpr (kHeads) {
+      values[0] = at.active ? p.A[at.head] : 0.f;
+    } else {
+      load_states<S>(values, p, at, p.A, permutation);
 #pragma unroll
-  for (int i = 0; i < S; ++i) {
-    const float rate = to[i] * kLog2e;
-    to[i] = rate > 1e30f ? 1e30f : rate < -1e30f ? -1e30f : rate;
+      for (int i = 0; i < S; ++i) {
+        const float rate = values[i] * kLog2e;
+        values[i] = rate > 1e30f ? 1e30f : rate < -1e30f ? -1e30f : rate;
+      }
+    }
   }
+  // By the owner of a step. Steps that are not there decay nothing.
+  __device__ __forceinline__ float own_decay(float dt, bool there) const { return kHeads && there ? expf(dt * values[0]) : 1.f; }
+  // Of state i: by a step, whose own decay is known where there are heads.
+  __device__ __forceinline__ float decay(int i, float dt, float own) const {
+    if constexpr (kHeads) return own;
+    else return fast_exp2(dt * values[i]);
+  }
+};
+
+// One lane's number for all four lanes of its channel.
+__device__ __forceinline__ float from_owner(float value, int owner) { return __shfl_sync(kWholeWarp, value, owner, kLanes); }
+
+// A lane's own step, where it is there.
+__device__ __forceinline__ float step_of(const ScanArrays& p, float raw, bool there) {
+  return !there ? 0.f : p.softplus ? softplus(raw) : raw;
 }
 
-// S neighbouring floats of shared memory, aligned to S floats.
+// S neighbouring floats of shared memory, aligned to as many floats, or to four.
 template <int S> __device__ __forceinline__ void read_row(float (&to)[S], const float* from) {
-  if constexpr (S == 4) {
-    const float4 v = *reinterpret_cast<const float4*>(from);
-    to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
+  if constexpr (S >= 4) {
+#pragma unroll
+    for (int i = 0; i < S; i += 4) {
+      const float4 v = *reinterpret_cast<const float4*>(from + i);
+      to[i] = v.x, to[i + 1] = v.y, to[i + 2] = v.z, to[i + 3] = v.w;
+    }
   } else if constexpr (S == 2) {
     const float2 v = *reinterpret_cast<const float2*>(from);
     to[0] = v.x, to[1] = v.y;
@@ -191,39 +219,46 @@ template <int S, int kSteps> struct Coefficients {
 
 struct ScanPlan {
   std::vector<int32_t> first_chunk, table;  // table: see ScanSegments; empty where nothing is cut
-  int64_t segments, steps_each;
+  int64_t segments, steps_each, chunks = 0;
   int tiles_per_group, tiles;
 
   // A sequence is cut only where its blocks would work on long after all others have ended, as the pieces must be scanned twice.
   // The cuts follow from the shapes alone, so the bits of a result do, too.
-  explicit ScanPlan(const SelectiveScanInputs& p)
-      : first_chunk(size_t(p.offsets.sequences()) + 1),
-        segments(p.offsets.sequences()),
-        tiles_per_group(int(ceil_div<int64_t>(p.dim / p.groups, kTileChannels))),
-        tiles(int(tiles_per_group * p.groups)) {
+  ScanPlan(const Offsets& offsets, int64_t dim, int64_t groups)
+      : first_chunk(size_t(offsets.sequences()) + 1),
+        segments(offsets.sequences()),
+        tiles_per_group(int(ceil_div<int64_t>(dim / groups, kTileChannels))),
+        tiles(int(tiles_per_group * groups)) {
     constexpr int64_t kBlocks = 512, kShortest = 4, kWorthwhile = 3;
-    int64_t chunks = 0, longest = 0;
+    int64_t longest = 0;
     for (int64_t s = 0; s < segments; ++s) {
       first_chunk[size_t(s)] = int32_t(chunks);
-      const int64_t own = scan_chunks_of(p.offsets.length(s));
+      const int64_t own = scan_chunks_of(offsets.length(s));
       chunks += own;
       longest = std::max(longest, own);
     }
     const int64_t each = std::max(kShortest, ceil_div(chunks * tiles, kBlocks));
     steps_each = each * kScanChunk;
     if (longest <= kWorthwhile * each) return;
-    for (int64_t s = 0; s < p.offsets.sequences(); ++s)
-      for (int64_t piece = 0; piece == 0 || piece * steps_each < p.offsets.length(s); ++piece)
+    for (int64_t s = 0; s < offsets.sequences(); ++s)
+      for (int64_t piece = 0; piece == 0 || piece * steps_each < offsets.length(s); ++piece)
         table.push_back(int32_t(s)), table.push_back(int32_t(piece));
     segments = int64_t(table.size()) / 2;
   }
   bool cuts() const { return !table.empty(); }
 };
 
+inline ScanSegments scan_segments(Call& call, const Offsets& offsets, const ScanPlan& plan) {
+  return {plan.segments, call.upload(offsets), call.upload(plan.first_chunk), plan.cuts() ? call.upload(plan.table) : nullptr,
+          plan.steps_each};
+}
+
 inline ScanArrays scan_arrays(Call& call, const SelectiveScanInputs& p, const ScanPlan& plan) {
   return {p.dim,
           p.groups,
           p.dim / p.groups,
+          p.dim,
+          1,
           int(p.state),
           0,
           plan.tiles_per_group,
@@ -240,8 +275,7 @@ inline ScanArrays scan_arrays(Call& call, const SelectiveScanInputs& p, const Sc
           call.in(p.D),
           call.in(p.z),
           call.in(p.delta_bias),
-          {plan.segments, call.upload(p.offsets), call.upload(plan.first_chunk), plan.cuts() ? call.upload(plan.table) : nullptr,
-           plan.steps_each}};
+          scan_segments(call, p.offsets, plan)};
 }
 
 inline int64_t scan_blocks(const ScanPlan& plan, int64_t rows) {
@@ -250,12 +284,15 @@ inline int64_t scan_blocks(const ScanPlan& plan, int64_t rows) {
   return blocks;
 }
 
-// visit.operator()<S>() for slices of 16 states, or for as many as there are.
-template <class Visit> void for_state_slices(int64_t state, Visit&& visit) {
-  for (int64_t first = 0; first < state || first == 0; first += kMostStates) {
-    if (state > 8) visit.template operator()<4>(int(first));
-    else if (state > 4) visit.template operator()<2>(int(first));
-    else visit.template operator()<1>(int(first));
+// visit.operator()<S>(first state, whether more follow): slices of `most` states, or of as many as there are.
+template <int kMost, class Visit> void for_state_slices(int64_t state, Visit&& visit) {
+  for (int64_t first = 0; first < state || first == 0; first += kMost) {
+    const bool more = first + kMost < state;
+    if (kMost > 32 && state > 32) visit.template operator()<16>(int(first), more);
+    else if (kMost > 16 && state > 16) visit.template operator()<8>(int(first), more);
+    else if (state > 8) visit.template operator()<4>(int(first), more);
+    else if (state > 4) visit.template operator()<2>(int(first), more);
+    else visit.template operator()<1>(int(first), more);
   }
 }
 
@@ -263,7 +300,7 @@ template <class Visit> void for_state_slices(int64_t state, Visit&& visit) {
 
 // What a piece makes of a state of zeros, ends[segment][dim][4 S], and the sum of its steps, sums[segment][dim]: with them a state
 // passes a piece in one step, as the product of its decays is the decay of the sum. Backwards it is the gradient that passes.
-template <int S, bool kBackwards> __global__ void __launch_bounds__(kScanThreads)
+template <int S, bool kBackwards, bool kHeads> __global__ void __launch_bounds__(kScanThreads, S > 8 ? 2 : 4)
     scan_piece_kernel(ScanArrays p, const float* dOut, float* ends, float* sums) {
   constexpr int kSteps = 16, kWidth = kLanes * S;
   UAM_SHARED(float, rows, [2][kSteps * kWidth]);
@@ -273,9 +310,10 @@ template <int S, bool kBackwards> __global__ void __launch_bounds__(kScanThreads
   const ScanSegment segment = kBackwards ? backwards(forwards) : forwards;
   const bool constant = kBackwards ? p.constant_C : p.constant_B;
   const float* matrix = kBackwards ? p.C : p.B;
-  const float bias = p.delta_bias && at.active ? p.delta_bias[at.channel] : 0.f;
-  float rate[S], h[S], fixed[S], total = 0.f;
-  load_rates<S>(rate, p, at);
+  const float bias = p.delta_bias && at.active ? p.delta_bias[at.head] : 0.f;
+  float h[S], fixed[S], total = 0.f;
+  Rates<S, kHeads> rates;
+  rates.load(p, at);
   load_states<S>(fixed, p, at, constant ? matrix : nullptr);
 #pragma unroll
   for (int i = 0; i < S; ++i) h[i] = 0.f;
@@ -284,14 +322,14 @@ template <int S, bool kBackwards> __global__ void __launch_bounds__(kScanThreads
   if (!constant) coming.load(p, segment, at, matrix, 0), coming.store(rows[0]);
   __syncthreads();
   for (int first = 0, buffer = 0; first < segment.steps; first += kSteps, buffer ^= 1) {
-    float dt[kSteps / 4], x[kSteps / 4];
+    float dt[kSteps / 4], x[kSteps / 4], own[kSteps / 4];
 #pragma unroll
     for (int g = 0; g < kSteps / 4; ++g) {
       const int step = first + g * 4 + at.q;
       const bool there = at.active && step < segment.steps;
       const int64_t i = segment.token(step) * p.dim + at.channel;
-      const float raw = there ? p.delta[i] + bias : 0.f;
-      dt[g] = !there ? 0.f : p.softplus ? softplus(raw) : raw;
+      dt[g] = step_of(p, there ? p.delta[segment.token(step) * p.heads + at.head] + bias : 0.f, there);
+      own[g] = rates.own_decay(dt[g], there);
       if (kBackwards) {
         x[g] = there && dOut ? dOut[i] : 0.f;
         if (p.z && there) x[g] *= silu(p.z[i]);
@@ -306,7 +344,8 @@ template <int S, bool kBackwards> __global__ void __launch_bounds__(kScanThreads
     for (int g = 0; g < kSteps / 4; ++g) {
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
-        const float step = __shfl_sync(kWholeWarp, dt[g], j, 4), input = __shfl_sync(kWholeWarp, x[g], j, 4);
+        const float step = kHeads ? 0.f : from_owner(dt[g], j), own_decay = kHeads ? from_owner(own[g], j) : 1.f,
+                    input = from_owner(x[g], j);
         float row[S];
         if (constant) {
 #pragma unroll
@@ -316,7 +355,7 @@ template <int S, bool kBackwards> __global__ void __launch_bounds__(kScanThreads
         }
 #pragma unroll
         for (int i = 0; i < S; ++i) {
-          const float decay = fast_exp2(step * rate[i]);
+          const float decay = rates.decay(i, step, own_decay);
           h[i] = kBackwards ? decay * fmaf(input, row[i], h[i]) : fmaf(decay, h[i], input * row[i]);
         }
       }
@@ -335,7 +374,8 @@ template <int S, bool kBackwards> __global__ void __launch_bounds__(kScanThreads
 
 // Replaces ends[segment] by the state that the segment starts from, one piece after the other. `before` is the state at the very
 // start (h0, or dLastState), [sequences, dim, state], or null.
-static __global__ void scan_carry_kernel(ScanArrays p, int width, bool backward, const float* before, const float* sums, float* ends) {
+template <bool kHeads>
+__global__ void scan_carry_kernel(ScanArrays p, int width, bool backward, const float* before, const float* sums, float* ends) {
   const int32_t* table = p.segments.table;
   const int64_t per_segment = p.dim * width;
   for (int64_t i = first_element(); i < p.segments.count * per_segment; i += element_step()) {
@@ -345,26 +385,29 @@ static __global__ void scan_carry_kernel(ScanArrays p, int width, bool backward,
     int64_t end = head + 1;
     while (end < p.segments.count && table[2 * end] == sequence) ++end;
     const bool there = n < p.state;
-    const float rate = there ? p.A[channel * p.state + n] * kLog2e : 0.f, kept = rate > 1e30f ? 1e30f : rate < -1e30f ? -1e30f : rate;
+    const float A = !there ? 0.f : kHeads ? p.A[channel / p.per_head] : p.A[channel * p.state + n], scaled = A * kLog2e;
+    const float rate = scaled > 1e30f ? 1e30f : scaled < -1e30f ? -1e30f : scaled;
     float h = before && there ? before[(sequence * p.dim + channel) * p.state + n] : 0.f;
     const int64_t pieces = end - head;
     for (int64_t k = 0; k < pieces; ++k) {
       const int64_t segment = backward ? end - 1 - k : head + k, at = (segment * p.dim + channel) * width + i % width;
       const float own = ends[at];
       ends[at] = h;
-      if (k + 1 < pieces) h = fmaf(fast_exp2(sums[segment * p.dim + channel] * kept), h, own);
+      if (k + 1 == pieces) break;
+      const float total = sums[segment * p.dim + channel];
+      h = fmaf(kHeads ? expf(total * A) : fast_exp2(total * rate), h, own);
     }
   }
 }
 
 // The state that every segment starts from, [segments, dim, 4 S], for the slice that p.first_state names; null where nothing is cut.
-template <int S, bool kBackwards>
+template <int S, bool kBackwards, bool kHeads>
 const float* scan_starts(Call& call, const ScanArrays& p, const ScanPlan& plan, const float* dOut, const float* before) {
   if (!plan.cuts()) return nullptr;
   constexpr int kWidth = kLanes * S;
   float *ends = call.scratch<float>(plan.segments * p.dim * kWidth), *sums = call.scratch<float>(plan.segments * p.dim);
-  call.launch({unsigned(scan_blocks(plan, plan.segments)), kScanThreads}, scan_piece_kernel<S, kBackwards>, p, dOut, ends, sums);
-  call.launch_elements(plan.segments * p.dim * kWidth, scan_carry_kernel, p, kWidth, kBackwards, before, sums, ends);
+  call.launch({unsigned(scan_blocks(plan, plan.segments)), kScanThreads}, scan_piece_kernel<S, kBackwards, kHeads>, p, dOut, ends, sums);
+  call.launch_elements(plan.segments * p.dim * kWidth, scan_carry_kernel<kHeads>, p, kWidth, kBackwards, before, sums, ends);
   return ends;
 }
 

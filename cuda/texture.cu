@@ -10,13 +10,20 @@ struct TextureRows {
   double* out;
   int64_t columns;
   __device__ const RoiInput& input() const { return own; }
-  __device__ void fill(const Roi& roi, int64_t r, const Arena& arena) const {
+  __device__ __forceinline__ void fill(const Roi& roi, int64_t r, const Arena& arena) const {
     double* row = out + r * columns;
-    classes.each([&](const auto& p, int64_t own_columns) {
+    const auto fill_class = [&](bool asked, const auto& p, int own_columns) {
+      if (!asked) return;
       fill_row(p, roi, r, row, arena);
       row += own_columns;
       __syncthreads();  // the next class takes the same memory
-    });
+    };
+    fill_class(classes.asked[0], classes.firstorder, kFirstorderColumns);
+    fill_class(classes.asked[1], classes.glcm, kGlcmColumns);
+    fill_class(classes.asked[2], classes.glrlm, Glrlm::kColumns);
+    fill_class(classes.asked[3], classes.glszm, Glszm::kColumns);
+    fill_class(classes.asked[4], classes.ngtdm, Ngtdm::kColumns);
+    fill_class(classes.asked[5], classes.gldm, Gldm::kColumns);
   }
 };
 

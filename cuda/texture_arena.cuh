@@ -48,7 +48,9 @@ template <class T, class Less> UAM_HD void stable_sort_list(Arena& arena, T* lis
   if (from != list)
     for (int64_t k = 0; k < n; ++k) list[k] = from[k];
 }
-template <class T, class Less> UAM_HD void sort_list(Arena& arena, T* list, int64_t n, Less less) { stable_sort_list(arena, list, n, less); }
+template <class T, class Less> UAM_HD void sort_list(Arena& arena, T* list, int64_t n, Less less) {
+  stable_sort_list(arena, list, n, less);
+}
 
 struct Lesser {
   template <class T> __device__ T operator()(T a, T b) const { return b < a ? b : a; }

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "call.cuh"
+#include "texture_arrays.cuh"
 #include "each_region.h"
 #include "firstorder_block.cuh"
 #include "glcm_block.cuh"
@@ -27,14 +27,15 @@ struct RegionPlan {
 };
 
 // `Rows` has input(), and fill(roi, r, arena) that writes row r.
-template <class Rows> __global__ void __launch_bounds__(256) texture_rows_kernel(Rows rows, RegionPlan plan) {
+template <class Rows> __global__ void __launch_bounds__(256, 1) texture_rows_kernel(const __grid_constant__ Rows rows, const __grid_constant__ RegionPlan plan) {
   for (int64_t k = blockIdx.x; k < plan.count; k += gridDim.x) {
     const int64_t r = plan.order[k];
     char *shared = dynamic_shared<char>(), *memory = plan.memory + blockIdx.x * plan.bytes;
     Arena arena{shared, shared + plan.shared, memory, memory + plan.bytes};
     __syncthreads();  // the region before is done with its memory
-    const Roi roi = gather(rows.input(), r, plan.reach, plan.logs, arena);
-    rows.fill(roi, r, arena);
+    Roi* roi = arena.take<Roi>(1);  // not in every thread's registers
+    gather(rows.input(), r, plan.reach, plan.logs, arena, roi);
+    rows.fill(*roi, r, arena);
   }
 }
 
@@ -74,30 +75,6 @@ inline int64_t bytes_of(const Gldm& p, const RegionBounds& b) {
 }
 inline int64_t bytes_of(const Ngtdm& p, const RegionBounds& b) {
   return 8 * steps_within(p.distances, b.side) + ngtdm_bytes(b.area, b.levels);
-}
-
-// The arrays of the card in place of those of the host.
-template <class T> void bring(Call& call, In<T>& array) {
-  array.data = call.in(array);
-  array.on_device = true;
-}
-inline void bring_input(Call& call, RoiInput& p) {
-  bring(call, p.labels);
-  bring(call, p.ids);
-  bring(call, p.boxes);
-  bring(call, p.u8);
-  bring(call, p.u16);
-  bring(call, p.f32);
-  bring(call, p.f64);
-  p.matrix.data = call.inout(p.matrix);
-}
-
-template <class T> void want_host(const char* name, const In<T>& array) {
-  if (array.on_device) throw KernelError("UAM_ARGUMENT", std::string(name) + " must be an array of the host: the work is planned from it");
-}
-inline void check_host(const RoiInput& p) {
-  want_host("boxes", p.boxes);
-  want_host("ids", p.ids);
 }
 
 // Launches one kernel for each size of region. `need(bounds)`: the bytes that one block takes beyond gathering.
@@ -140,7 +117,7 @@ template <class P> struct ClassRows {
   P p;
   int64_t columns;
   __device__ const RoiInput& input() const { return p; }
-  __device__ void fill(const Roi& roi, int64_t r, const Arena& arena) const { fill_row(p, roi, r, p.out.data + r * columns, arena); }
+  __device__ __forceinline__ void fill(const Roi& roi, int64_t r, const Arena& arena) const { fill_row(p, roi, r, p.out.data + r * columns, arena); }
 };
 
 inline void bring_settings(Call&, Firstorder&) {}

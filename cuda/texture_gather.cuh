@@ -121,8 +121,9 @@ __device__ inline void find_levels(const RoiInput& input, Roi& roi, int32_t* ima
   __syncthreads();  // the image is whole, and `work` may be taken again
 }
 
-// A region without pixels, or with values that are not finite, has no levels. `reach`: as gather_roi.
-__device__ inline Roi gather(const RoiInput& input, int64_t r, int64_t reach, const double* logs, Arena& arena) {
+// Into *result, which lies where all threads can read it. A region without pixels, or with values that are not finite, has no levels.
+// `reach`: as gather_roi.
+__device__ __forceinline__ void gather(const RoiInput& input, int64_t r, int64_t reach, const double* logs, Arena& arena, Roi* result) {
   const int32_t* box = input.boxes.data + 4 * r;
   const int64_t box_width = box[2] - box[0], box_height = box[3] - box[1], area = box_width * box_height;
   Roi roi;
@@ -136,26 +137,28 @@ __device__ inline Roi gather(const RoiInput& input, int64_t r, int64_t reach, co
   roi.values = values;
   roi.at = at;
   roi.image = image;
-  if (input.u8) roi.n = collect(input.u8.data, input, r, roi, values, at);
-  else if (input.u16) roi.n = collect(input.u16.data, input, r, roi, values, at);
-  else if (input.f32) roi.n = collect(input.f32.data, input, r, roi, values, at);
+  if (input.u8.data) roi.n = collect(input.u8.data, input, r, roi, values, at);
+  else if (input.u16.data) roi.n = collect(input.u16.data, input, r, roi, values, at);
+  else if (input.f32.data) roi.n = collect(input.f32.data, input, r, roi, values, at);
   else roi.n = collect(input.f64.data, input, r, roi, values, at);
   find_range(roi);
   if (input.resegment != Resegment::none && roi.n > 0 && roi.finite) {
     resegment(input, roi, values, at);
     find_range(roi);
   }
-  if (roi.n == 0 || !roi.finite) return roi;
-  if (input.u8) {
-    int32_t* histogram = arena.take<int32_t>(256);
-    each_of(256, [&](int64_t k) { histogram[k] = 0; });
-    __syncthreads();
-    each_of(roi.n, [&](int64_t i) { atomicAdd(&histogram[uint8_t(int32_t(values[i]))], 1); });
-    roi.histogram = histogram;
+  if (roi.n > 0 && roi.finite) {
+    if (input.u8.data) {
+      int32_t* histogram = arena.take<int32_t>(256);
+      each_of(256, [&](int64_t k) { histogram[k] = 0; });
+      __syncthreads();
+      each_of(roi.n, [&](int64_t i) { atomicAdd(&histogram[uint8_t(int32_t(values[i]))], 1); });
+      roi.histogram = histogram;
+    }
+    find_box(roi);
+    find_levels(input, roi, image, arena);
   }
-  find_box(roi);
-  find_levels(input, roi, image, arena);
-  return roi;
+  if (threadIdx.x == 0) *result = roi;
+  __syncthreads();
 }
 
 // The bytes that gather() takes at most.

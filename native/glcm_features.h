@@ -57,7 +57,8 @@ template <class Work> class GlcmDistribution {
   }
   UAM_HD void finish() {
     if (dense_) return;
-    sort_list(work_, pairs_, size_, [](const GlcmPair& a, const GlcmPair& b) { return a.key < b.key || (a.key == b.key && a.weight < b.weight); });
+    sort_list(work_, pairs_, size_,
+              [](const GlcmPair& a, const GlcmPair& b) { return a.key < b.key || (a.key == b.key && a.weight < b.weight); });
     int64_t kept = 0;
     for (int64_t k = 0; k < size_; ++k) {
       if (kept > 0 && pairs_[kept - 1].key == pairs_[k].key) pairs_[kept - 1].weight += pairs_[k].weight;
@@ -89,9 +90,8 @@ template <class Work> UAM_HD int64_t merge_entries(GlcmEntry* entries, int64_t n
 
 // Maximal correlation: the second greatest singular value of P_ij / sqrt(px_i py_j). The greatest is 1, with the vectors
 // sqrt(px) and sqrt(py); it is taken away first.
-template <class Work>
-UAM_HD double maximal_correlation(const GlcmEntry* entries, int64_t n, const Roi& roi, const double* px, const double* py, bool symmetrical,
-                                  double sum, Work& work) {
+template <class Work> UAM_HD double maximal_correlation(const GlcmEntry* entries, int64_t n, const Roi& roi, const double* px,
+                                                        const double* py, bool symmetrical, double sum, Work& work) {
   const int64_t levels = roi.levels;
   if (levels < 2) return 1;
   if (levels == 2) {
@@ -155,7 +155,9 @@ UAM_HD double maximal_correlation(const GlcmEntry* entries, int64_t n, const Roi
       if (entries[e].twice) y[j] += value * x[i];
     }
   };
-  if (symmetrical) return greatest_eigenvalue_magnitude_of(active, [&](const double* x, double* y) { multiply(x, y, false); }, work);
+  if (symmetrical)
+    return greatest_eigenvalue_magnitude_of(
+        active, [&](const double* x, double* y) { multiply(x, y, false); }, work);
   double* middle = work.template take<double>(active);
   return sqrt(greatest_eigenvalue_magnitude_of(
       active,

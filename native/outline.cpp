@@ -9,13 +9,19 @@
 
 namespace uam {
 
+void check_region_size(const RoiMask& mask, int64_t r) {
+  const int32_t* box = mask.boxes.data + 4 * r;
+  const int64_t width = box[2] - box[0], height = box[3] - box[1];
+  if ((width + 2) * (height + 2) > std::numeric_limits<int32_t>::max())
+    throw KernelError("UAM_ARGUMENT", "region " + std::to_string(r) + " (label " + std::to_string(mask.ids.data[r]) + ") fills a box of " +
+                                          std::to_string(width) + " x " + std::to_string(height) + " pixels, too many for one cell");
+}
+
 Region gather_region(const RoiMask& mask, int64_t r, Scratch& scratch) {
+  check_region_size(mask, r);
   const int32_t* box = mask.boxes.data + 4 * r;
   const uint32_t id = mask.ids.data[r];
   const int64_t width = box[2] - box[0], height = box[3] - box[1], stride = width + 2;
-  if (stride * (height + 2) > std::numeric_limits<int32_t>::max())
-    throw KernelError("UAM_ARGUMENT", "region " + std::to_string(r) + " (label " + std::to_string(id) + ") fills a box of " +
-                                          std::to_string(width) + " x " + std::to_string(height) + " pixels, too many for one cell");
   uint8_t* grid = scratch.take<uint8_t>(stride * (height + 2));
   std::memset(grid, 0, size_t(stride * (height + 2)));
   int32_t* first = scratch.take<int32_t>(height);

@@ -17,6 +17,7 @@ struct Region {
   const int32_t* spans[2] = {};     // [height] first and last column of the region in each row; spans[0] > spans[1]: none
 };
 
+void check_region_size(const RoiMask& mask, int64_t r);  // throws where the box of the region is too large to gather
 Region gather_region(const RoiMask& mask, int64_t r, Scratch& scratch);
 
 // The size of a pixel.

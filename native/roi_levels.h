@@ -34,7 +34,9 @@ UAM_HD inline KeptRange kept_range(const RoiInput& input, const double* values, 
 struct Edges {
   double start, step, last;
   int64_t last_index;  // -1: no last edge of its own
-  UAM_HD double edge(int64_t i) const { return i == last_index ? last : last_index < 0 ? start + double(i) * step : double(i) * step + start; }
+  UAM_HD double edge(int64_t i) const {
+    return i == last_index ? last : last_index < 0 ? start + double(i) * step : double(i) * step + start;
+  }
 };
 
 UAM_HD inline double floor_mod(double x, double y) {

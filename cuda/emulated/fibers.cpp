@@ -91,6 +91,7 @@ struct Fiber {
   uint64_t slot[2] = {0, 0};  // what it gives to its warp
   alignas(16) unsigned char wide[2][128];
   bool voted[2] = {false, false};
+  size_t ballots = 0;  // taken part in
   std::vector<std::vector<AsyncCopy>> copies;  // groups committed, oldest first, and the open one behind them
 };
 
@@ -183,6 +184,7 @@ void Block::run_block(bool backwards) {
   for (size_t i = 0; i < threads; ++i) {
     fibers[i]->state = State::ready;
     fibers[i]->parity = 0;
+    fibers[i]->ballots = 0;
     fibers[i]->copies.assign(1, {});
   }
   for (;;) {
@@ -275,11 +277,14 @@ unsigned ballot(unsigned mask, bool predicate) {
   Fiber& own = *block.fibers[block.current];
   const int parity = own.parity ^= 1;
   own.voted[parity] = predicate;
+  const size_t number = ++own.ballots;
   warp_barrier(mask);
   unsigned votes = 0;
   for (int j = 0; j < 32; ++j) {
     const size_t index = block.current / 32 * 32 + size_t(j);
-    if (mask >> j & 1u && index < block.threads && block.fibers[index]->state != State::done) votes |= unsigned(block.fibers[index]->voted[parity]) << j;
+    if ((mask >> j & 1u) == 0 || index >= block.threads) continue;
+    const Fiber& other = *block.fibers[index];  // one that has ended since it voted has voted all the same
+    if (other.state != State::done || other.ballots >= number) votes |= unsigned(other.voted[parity]) << j;
   }
   return votes;
 }

@@ -53,7 +53,9 @@ inline float exp2_piece(int64_t iterations, float s) {
 void floor_compute(const FloorComputeParams& p) {
   parallel_for(p.pieces, 1, [&](int64_t begin, int64_t end) {
     for (int64_t piece = begin; piece < end; ++piece)
-      p.result.data[piece] = p.loop == FloorCompute::fma ? fma_piece(p.iterations, p.s) : exp2_piece(p.iterations, p.s);
+      p.result.data[piece] = p.loop == FloorCompute::exp2
+                                 ? exp2_piece(p.iterations, p.s)
+                                 : fma_piece(p.iterations * (p.loop == FloorCompute::matrix ? kFloorMatrix : 1), p.s);
   });
 }
 

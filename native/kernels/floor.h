@@ -1,8 +1,9 @@
 // What this machine can do at best: the loops that every benchmark is held against (bench/floors.ts times them).
 //
 //   floor_compute   pieces x iterations x kFloorLanes independent operations on registers or the first-level cache:
-//                     fma   a = a * s + c          (two floating-point operations each)
-//                     exp2  y = 2^x, the polynomial of vec.h without its clamps, in this instruction set's cheapest form
+//                     fma     a = a * s + c        (two floating-point operations each)
+//                     exp2    y = 2^x, in the cheapest form there is: the polynomial of vec.h without its clamps, a card's own unit
+//                     matrix  kFloorMatrix times as many as fma, in products of bf16 matrices where a device has units for them
 //                   result[piece] keeps the work alive.
 //   floor_memory    copy   y[i] = a[i]             (2 arrays move)
 //                   triad  y[i] = a[i] + s b[i]    (3 arrays move)
@@ -12,9 +13,10 @@
 
 namespace uam {
 
-inline constexpr int64_t kFloorLanes = 3072;  // operations of one iteration; src/ops/floor.ts knows the number too
+inline constexpr int64_t kFloorLanes = 3072;  // operations of one iteration; src/ops/floor.ts knows both numbers, too
+inline constexpr int64_t kFloorMatrix = 64;
 
-enum class FloorCompute : int32_t { fma, exp2, count };
+enum class FloorCompute : int32_t { fma, exp2, matrix, count };
 enum class FloorMemory : int32_t { copy, triad, count };
 
 struct FloorComputeParams {

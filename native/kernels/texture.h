@@ -81,7 +81,7 @@ struct TextureClasses {
   }
 
   // Calls use(its parameters, its number of columns) for each class that is asked for, in the order of the columns.
-  template <class F> UAM_HD void each(F&& use) const {
+  template <class F> void each(F&& use) const {
     if (asked[0]) use(firstorder, int64_t(kFirstorderColumns));
     if (asked[1]) use(glcm, int64_t(kGlcmColumns));
     if (asked[2]) use(glrlm, int64_t(Glrlm::kColumns));

@@ -1,5 +1,5 @@
 import type { LabelMask } from '../image/image.js';
-import { type AsyncOptions, hostKernel } from '../native/call.js';
+import { type HostOptions, hostKernel } from '../native/call.js';
 import type { Cells } from './cells.js';
 import { checkMask } from './label_mask.js';
 
@@ -112,12 +112,12 @@ export function findCells(mask: LabelMask): Cells {
 /**
  * As `findCells`, on a background thread. Leave the mask alone until the promise settles.
  *
- * @param options `signal` ends the call; the promise then rejects with `UAM_ABORTED`
+ * @param options `signal` ends the call; the promise then rejects with `UAM_ABORTED`. `device` says what runs it
  * @throws UamError as `findCells`
  * @example
  * const { count } = await findCellsAsync({ width: 2, height: 1, data: Uint32Array.of(5, 0) });
  */
-export async function findCellsAsync(mask: LabelMask, options: AsyncOptions = {}): Promise<Cells> {
+export async function findCellsAsync(mask: LabelMask, options: HostOptions = {}): Promise<Cells> {
   checkMask('findCellsAsync', mask);
   const params = prepare(mask, likelyCount(mask));
   await labelCells.async(params, options);

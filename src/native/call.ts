@@ -1,5 +1,5 @@
 import { UamError, type UamErrorCode } from '../errors.js';
-import { currentBackend, kernelTable } from './device.js';
+import { currentBackend, type Device, kernelTable } from './device.js';
 import { DeviceArray } from './device_array.js';
 import type { KernelTable } from './load.js';
 
@@ -8,14 +8,20 @@ export interface AsyncOptions {
   signal?: AbortSignal;
 }
 
+/** Of kernels on images, cells and their features (`hostKernel`), whose arrays live on the host whatever runs them. */
+export interface HostOptions extends AsyncOptions {
+  /** What runs the kernel: where `'cuda'` is asked for, kernels that have no CUDA form run on the CPU all the same. Default `'cpu'`. */
+  device?: Device;
+}
+
 /**
  * One kernel, whatever device runs it. Calling it runs it to the end on this thread and the pool; `async` runs it on a
  * background thread. During an async call the arrays belong to the kernel: reading outputs, writing inputs or transferring
  * their buffers to another thread before the promise settles is undefined.
  */
 export interface Kernel<P extends object> {
-  (params: P): void;
-  async(params: P, options?: AsyncOptions): Promise<void>;
+  (params: P, options?: HostOptions): void;
+  async(params: P, options?: HostOptions): Promise<void>;
   readonly kernelName: string;
   readonly reference: (params: P) => void;
 }
@@ -86,20 +92,24 @@ export function kernel<P extends object>(kernelName: string, reference: (params:
 }
 
 /**
- * As `kernel`, for work on images, cells and their features: it runs on the CPU whatever device the model runs on, and its native
- * form computes in float64, so float64 arrays do not send it to the reference.
+ * As `kernel`, for work on images, cells and their features: it runs where its call says, on the CPU where that says nothing, and
+ * whatever device the model runs on. Its native form computes in float64, so float64 arrays do not send it to the reference.
  */
 export function hostKernel<P extends object>(kernelName: string, reference: (params: P) => void): Kernel<P> {
-  return bind(kernelName, reference, () => kernelTable(currentBackend() === 'reference' ? 'reference' : 'cpu'));
+  return bind(kernelName, reference, (_params, { device }) => {
+    if (currentBackend() === 'reference') return undefined;
+    const card = device === 'cuda' ? kernelTable('cuda') : undefined;
+    return card && Object.hasOwn(card, kernelName) ? card : kernelTable('cpu');
+  });
 }
 
 function bind<P extends object>(
   kernelName: string,
   reference: (params: P) => void,
-  table: (params: P) => KernelTable | undefined,
+  table: (params: P, options: HostOptions) => KernelTable | undefined,
 ): Kernel<P> {
-  const call = (params: P): void => {
-    const native = table(params);
+  const call = (params: P, options: HostOptions = {}): void => {
+    const native = table(params, options);
     if (!native) return reference(params);
     try {
       native[kernelName]?.(params);
@@ -108,9 +118,9 @@ function bind<P extends object>(
     }
   };
 
-  const async = async (params: P, options: AsyncOptions = {}): Promise<void> => {
+  const async = async (params: P, options: HostOptions = {}): Promise<void> => {
     refuseAborted(kernelName, options);
-    const native = table(params);
+    const native = table(params, options);
     if (!native) return reference(params);
     return runAsync(native, kernelName, params, options);
   };

@@ -2,6 +2,7 @@ import { mismatch, UamError } from '../errors.js';
 import { kernel } from '../native/call.js';
 import type { FloatArray } from '../tensor/arena.js';
 import { recordAll } from '../tensor/autograd.js';
+import { bring } from '../tensor/bring.js';
 import { Tensor } from '../tensor/tensor.js';
 import { floats, requireOptions, requireShape, requireTensor } from './check.js';
 import { rejectIndex } from './index_error.js';
@@ -119,17 +120,18 @@ export function moeDispatch(x: Tensor, indices: Tensor, options: MoeDispatchOpti
   if (kept && kept.device !== 'cpu') {
     throw new UamError(
       'UAM_DEVICE',
-      `${op}: choices can be left out (kept) on the CPU alone: on a card, counting those that stay would wait for it; drop the capacity`,
+      `${op}: kept must live on the CPU: on a card, counting the choices that stay would wait for it; pass kept.to('cpu')`,
     );
   }
   const slots = kept ? (kept.memory as Uint8Array).reduce((count, flag) => count + Number(flag !== 0), 0) : indices.size;
+  const keptThere = kept && (bring(kept, x.device).memory as Uint8Array);
   const rows = Tensor.empty([slots, width], x.dtype, x.device);
   const offsets = Tensor.empty([experts + 1], 'int32', x.device);
   const order = Tensor.empty([slots], 'int32', x.device);
   const slot = Tensor.empty([tokens, k], 'int32', x.device);
   moeDispatchFwd({
     ...{ tokens, width, experts, k, slots },
-    ...{ x: floats(x), indices: indices.memory as Int32Array, kept: kept?.memory as Uint8Array | undefined, rows: floats(rows) },
+    ...{ x: floats(x), indices: indices.memory as Int32Array, kept: keptThere, rows: floats(rows) },
     ...{ offsets: offsets.memory as Int32Array, order: order.memory as Int32Array, slot: slot.memory as Int32Array },
   });
   recordAll(op, [x], [rows], ([dRows]) => {

@@ -1,6 +1,6 @@
 // Tasks: what one class, or several that share their regions, computes of the cells of a block.
 import type { Plane } from '../image/image.js';
-import type { AsyncOptions } from '../native/call.js';
+import type { HostOptions } from '../native/call.js';
 import { SHAPE_CLASSES, TEXTURE_CLASSES } from './classes.js';
 import { chosenColumns, type Request } from './extract_options.js';
 import type { FeatureDefinition, TextureClass } from './feature_class.js';
@@ -31,7 +31,7 @@ export interface Task {
   /** Numbers whose being NaN, all of them, tells a cell's status. */
   decidesStatus?: readonly StatusSign[] | undefined;
   /** Rows of the cells `[from, to)`. */
-  run(from: number, to: number, options: AsyncOptions): Promise<Float64Array>;
+  run(from: number, to: number, options: HostOptions): Promise<Float64Array>;
 }
 
 /** A plane to compute texture on, with what its columns start with and the settings that hold for it. */
@@ -59,7 +59,7 @@ export function shapeTasks(regions: (from: number, to: number) => RoiMask, reque
     return {
       columns: heads(`${entry.name}_`, entry.features, places, request),
       ...{ places, width },
-      run: async (from: number, to: number, options: AsyncOptions) => {
+      run: async (from: number, to: number, options: HostOptions) => {
         const out = new Float64Array((to - from) * width);
         await entry.kernel.async(entry.params(regions(from, to), request.spacing, out), options);
         return out;

@@ -22,7 +22,7 @@ import type { FeatureColumn } from './table_columns.js';
  * @param options see `ExtractOptions`
  * @returns a row per cell
  * @throws UamError `UAM_SHAPE` where image and mask differ in size, `UAM_ARGUMENT` for an unknown option, setting, channel or feature,
- *   `UAM_DATA` for stains of a grey image, `UAM_ABORTED`
+ *   `UAM_DATA` for stains of a grey image, `UAM_DEVICE` where there is no CUDA device to take, `UAM_ABORTED`
  * @example
  * const image = { width: 4, height: 2, channels: 1, data: Uint8Array.of(90, 60, 10, 30, 120, 80, 20, 240), mpp: [0.25, 0.25] };
  * const mask = { width: 4, height: 2, data: Uint32Array.of(7, 7, 0, 9, 7, 7, 0, 9) };
@@ -52,7 +52,7 @@ export async function* extractBlocks(
 ): AsyncGenerator<FeatureTable, void, undefined> {
   const request = readOptions(image, options);
   const mask = checkInputs(image, labels);
-  const cells = await findCellsAsync(mask, { signal: request.signal });
+  const cells = await findCellsAsync(mask, { signal: request.signal, device: request.device });
   const [first, last] = chosenCells(cells, request, mask);
   const { tasks, found } = await planned({ image, mask, cells }, request);
   let next = first;
@@ -90,13 +90,13 @@ function chosenCells(cells: Cells, { settings }: Request, mask: LabelMask): [fro
 
 /** The table of the cells `[from, to)`. */
 async function block({ cells, found, tasks }: Plan & { cells: Cells }, from: number, to: number, request: Request): Promise<FeatureTable> {
-  const { settings, signal } = request;
+  const { settings, signal, device } = request;
   const among = rowsAmong(found, cells, from, to);
   const status = new Uint8Array(to - from).fill(NO_VALUES);
   for (const [i, row] of among.rows.entries()) status[row] = formStatus(found, among.from + i, settings);
   const columns: FeatureColumn[] = [];
   for (const task of tasks) {
-    const values = await task.run(among.from, among.to, { signal });
+    const values = await task.run(among.from, among.to, { signal, device });
     const data = turned(values, task, among.rows, to - from);
     task.columns.forEach((column, at) => {
       columns.push({ ...column, data: data[at] as Float64Array });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { findCells, findCellsAsync } from '../../src/cells/index.js';
 import type { LabelMask } from '../../src/image/image.js';
-import { onBackend, testBackends } from '../support/backends.js';
+import { featureBackends, onBackend, testBackends } from '../support/backends.js';
 import { anyMask, flipped, manyCells, maskOf, moved, turned } from '../support/masks.js';
 
 const reference = { name: 'reference', backend: 'reference' as const };
@@ -64,6 +64,23 @@ t.test('more cells than expected: every pixel a cell', async (t) => {
   t.same([...cells.centroids.subarray(0, 2)], [299, 199]);
   t.same(await findCellsAsync(mask), cells);
 });
+
+for (const device of featureBackends().filter((backend) => backend === 'cuda')) {
+  t.test("a card gives the CPU's cells", async (t) => {
+    await fc.assert(
+      fc.asyncProperty(anyMask, async (mask) => t.same(await findCellsAsync(mask, { device }), findCells(mask))),
+      { numRuns: 100 },
+    );
+    const edge = { width: 70, height: 3, data: Uint32Array.from({ length: 210 }, (_, i) => (i % 70 < 31 ? 0 : 4294967295 - (i % 2))) };
+    t.same(await findCellsAsync(edge, { device }), findCells(edge), 'runs that end at a row, and at a chunk of a warp');
+    const many = { width: 90, height: 40, data: Uint32Array.from({ length: 3600 }, (_, i) => 3600 - i) };
+    t.same(await findCellsAsync(many, { device }), findCells(many), 'more cells than expected');
+    const large = manyCells(700, 500);
+    const found = await findCellsAsync(large, { device });
+    t.ok(found.count > 300, `${found.count} cells`);
+    t.same(found, findCells(large), 'a list of several blocks');
+  });
+}
 
 t.test('a large image gives the same bits on any number of threads, and in the background', async (t) => {
   const mask = manyCells(1500, 1100);

@@ -7,11 +7,12 @@ import { sameBits } from '../support/near.js';
 import { randomTensor } from '../support/random.js';
 import { type OpCase, type Tensors, testOp } from '../support/spec.js';
 
-const run = ({ q, k, v, bias }: Tensors, { kLens, keyMask, ...options }: AttentionOptions): Tensors => {
+/** Options where the inputs are: on a card, masks and lengths live there, too. */
+function run({ q, k, v, bias }: Tensors, { kLens, keyMask, ...options }: AttentionOptions): Tensors {
   const { device } = q as Tensor;
   const hidden = { ...(kLens && { kLens: bring(kLens, device) }), ...(keyMask && { keyMask: bring(keyMask, device) }) };
   return { ...attention(q as Tensor, k as Tensor, v as Tensor, { ...options, ...hidden, ...(bias && { bias }) }) };
-};
+}
 
 interface Sizes {
   lengthsQ: number[];

@@ -26,6 +26,23 @@ const shapes: [number[], number[]][] = [
     [0, 4],
     [1, 4],
   ],
+  // fours of neighbours: whole, repeated along the last axis, repeated along others
+  [
+    [3, 2, 8],
+    [1, 8],
+  ],
+  [
+    [3, 5, 8],
+    [3, 1, 8],
+  ],
+  [
+    [6, 12],
+    [6, 1],
+  ],
+  [
+    [2, 1, 4],
+    [3, 1],
+  ],
   [[40000], [40000]],
   [[129, 257], [257]],
   [

@@ -32,6 +32,19 @@ t.test('permute and transpose', async (t) => {
           [2, 17, 1, 19],
           [3, 1, 0, 2],
         ],
+        // planes whose axes are not neighbours, and runs of four
+        [
+          [3, 40, 33],
+          [2, 1, 0],
+        ],
+        [
+          [9, 5, 34, 2],
+          [2, 3, 1, 0],
+        ],
+        [
+          [2, 3, 4, 8],
+          [0, 2, 1, 3],
+        ],
         [
           [0, 3],
           [1, 0],
@@ -86,6 +99,11 @@ t.test('slice', async (t) => {
           [3, 5, 7],
           [1, 0, 2],
           [3, 5, 4],
+        ],
+        [
+          [3, 5, 16],
+          [1, 0, 4],
+          [3, 5, 12],
         ],
       ] as [number[], number[], number[]][]
     ).map(([shape, begin, end], i) => ({

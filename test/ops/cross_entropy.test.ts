@@ -27,6 +27,7 @@ function lossCase(rows: number, classes: number, reduction: Reduction, labelSmoo
 t.test('every number of classes and rows around the vector, and rows around the block', async (t) => {
   const cases: OpCase[] = [];
   for (let classes = 1; classes <= 17; classes++) cases.push(lossCase(19, classes, 'mean', 0, false));
+  for (const classes of [32, 33, 64, 65, 128, 129, 300]) cases.push(lossCase(9, classes, 'mean', 0.1, classes % 2 === 1));
   for (const rows of [0, 1, 2, 7, 8, 15, 16, 17, 31, 33]) cases.push(lossCase(rows, 5, 'none', 0.1, true));
   for (const rows of [3280, 3281, 3296, 3297]) cases.push(lossCase(rows, 5, 'sum', 0.2, true));
   testOp(t, cases);

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { moeRoute, Tensor } from '../../src/index.js';
 import { onBackend, testBackends } from '../support/backends.js';
-import { uniform } from '../support/random.js';
+import { randomTensor, uniform } from '../support/random.js';
 import { type OpCase, testOp } from '../support/spec.js';
 
 function routeCase(logits: Tensor, k: number, renormalize: boolean, capacity = 0, extra: Partial<OpCase> = {}): OpCase {
@@ -29,6 +29,7 @@ t.test('every number of experts around the vector, every k', async (t) => {
   for (let experts = 1; experts <= 18; experts++) {
     for (const k of new Set([1, Math.min(2, experts), experts])) cases.push(routeCase(distinct(9, experts), k, k === 2));
   }
+  for (const experts of [33, 64, 65, 128, 129, 300]) cases.push(routeCase(distinct(7, experts), 3, experts % 2 === 0, 2));
   testOp(t, cases);
 });
 
@@ -110,6 +111,25 @@ t.test('places are given choice by choice, tokens in order', async (t) => {
       t.same([...kept.data], [1, 1, 1, 1, 0, 0], backend.name);
       t.same([...weights.data.subarray(4)], [0, 0]);
       t.ok(Math.abs((weights.data[0] as number) + (weights.data[1] as number) - 1) < 1e-6);
+    });
+  }
+});
+
+t.test('places are given in order however many tokens there are', async (t) => {
+  const [tokens, experts, k, capacity] = [3000, 7, 3, 900];
+  const logits = randomTensor([tokens, experts], 11);
+  for (const backend of testBackends()) {
+    onBackend(backend, 4, () => {
+      const { indices, kept, weights } = moeRoute(logits, { k, capacity });
+      const places = new Array(experts).fill(0);
+      let wrong = 0;
+      for (let c = 0; c < k; c++) {
+        for (let at = c; at < tokens * k; at += k) {
+          const expected = places[indices.data[at] as number]++ < capacity;
+          if (kept.data[at] !== Number(expected) || (weights.data[at] as number) > 0 !== expected) wrong++;
+        }
+      }
+      t.equal(wrong, 0, backend.name);
     });
   }
 });

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { attention, type NeighborAttentionOptions, neighborAttention, Tensor } from '../../src/index.js';
+import { bring } from '../../src/tensor/bring.js';
 import { onBackend, testBackends } from '../support/backends.js';
 import { relativeError } from '../support/near.js';
 import { randomTensor, uniform } from '../support/random.js';
@@ -37,7 +38,7 @@ function lineGraph(tiles: readonly number[], reach: number): Graph {
 }
 
 const run = ({ q, k, v, bias, distances, slopes }: Tensors, { offsets, indices }: Graph): Tensors => ({
-  ...neighborAttention(q as Tensor, k as Tensor, v as Tensor, offsets, indices, {
+  ...neighborAttention(q as Tensor, k as Tensor, v as Tensor, offsets, bring(indices, (q as Tensor).device), {
     ...(bias && { bias }),
     ...(distances && slopes && { distances, slopes }),
   }),

@@ -1,5 +1,7 @@
 import t from 'tap';
 import { broadcastTo, max, mean, min, sum, Tensor } from '../../src/index.js';
+import { onBackend, testBackends } from '../support/backends.js';
+import { sameBits } from '../support/near.js';
 import { randomTensor } from '../support/random.js';
 import { type OpCase, testOp } from '../support/spec.js';
 
@@ -68,6 +70,26 @@ t.test('max and min: first of equals, NaN wins', async (t) => {
         }),
       ),
     );
+  }
+  // long axes, with the greatest at several places
+  const repeated = Tensor.from(Float32Array.from({ length: 30_000 }, (_, i) => Math.abs(((i * 7919) % 5000) - 2500)));
+  for (const backend of testBackends()) {
+    onBackend(backend, 2, () => {
+      for (const [shape, axis] of [
+        [[30_000], 0],
+        [[2, 15_000], 1],
+        [[15_000, 2], 0],
+        [[3, 5000, 2], 1],
+      ] as [number[], number][]) {
+        for (const op of [max, min]) {
+          const x = repeated.alias(shape);
+          const expected = onBackend({ name: 'oracle', backend: 'reference' }, 1, () => op(x, { axis }));
+          const actual = op(x, { axis });
+          const same = sameBits(actual.values.data, expected.values.data) && sameBits(actual.indices.data, expected.indices.data);
+          t.ok(same, `${backend.name}: ${op.name} of [${shape}] along ${axis}`);
+        }
+      }
+    });
   }
   t.equal(max(Tensor.from([1, 7, 7])).indices.item(), 1);
   t.equal(min(Tensor.from([3, Number.NaN, 1])).indices.item(), 1);

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { sampleBilinear, Tensor } from '../../src/index.js';
-import { bring } from '../../src/tensor/bring.js';
+import { onBackend, testBackends } from '../support/backends.js';
 import { randomTensor } from '../support/random.js';
 import { type OpCase, testOp } from '../support/spec.js';
 
@@ -23,7 +23,7 @@ function opCase(shape: [number, number, number, number], points: number): OpCase
   return {
     name: `map [${shape}], ${points} points`,
     inputs: { map: randomTensor(shape, 1), position: awayFromKinks(points, shape[1], shape[2]) },
-    run: ({ map, position }) => sampleBilinear(map as Tensor, position as Tensor, bring(image, (map as Tensor).device)),
+    run: ({ map, position }) => sampleBilinear(map as Tensor, position as Tensor, image.to((map as Tensor).device)),
   };
 }
 
@@ -42,6 +42,10 @@ t.test('many points on few pixels', async (t) => {
   testOp(t, [{ ...opCase([3, 20, 9, 24], 3000), skipFiniteDifferences: true, gradTolerance: 1e-5 }]);
 });
 
+t.test('few points on many pixels', async (t) => {
+  testOp(t, [{ ...opCase([1, 260, 270, 1], 40), skipFiniteDifferences: true }]);
+});
+
 t.test('centres give the pixels, beyond the border the border goes on', async (t) => {
   const map = Tensor.from([0, 1, 2, 3, 4, 5], [1, 2, 3, 1]);
   const at = (...position: number[]) => [
@@ -56,7 +60,7 @@ t.test('centres give the pixels, beyond the border the border goes on', async (t
 t.test('kinks, NaN and infinite positions: every backend says the same', async (t) => {
   const position = Tensor.from([0, 0, 2, 1, 1, 1, -3, 0.5, 7, 0.5, 0.5, Infinity, -Infinity, 0.25, 1.5, 0], [8, 2]);
   const run = ({ map, position }: Record<string, Tensor>) =>
-    sampleBilinear(map as Tensor, position as Tensor, bring(images(8, 2), (map as Tensor).device));
+    sampleBilinear(map as Tensor, position as Tensor, images(8, 2).to((map as Tensor).device));
   testOp(t, [{ name: 'kinks', inputs: { map: randomTensor([2, 2, 3, 5], 1), position }, run, skipFiniteDifferences: true }]);
   const spoilt = Tensor.from(
     Float32Array.from(position.data, (value, i) => (i === 4 ? Number.NaN : value)),
@@ -68,10 +72,14 @@ t.test('kinks, NaN and infinite positions: every backend says the same', async (
 t.test('an image out of range is refused and nothing is read', async (t) => {
   const map = randomTensor([2, 3, 3, 4], 1);
   const position = randomTensor([2, 2], 2, 0, 2);
-  for (const bad of [-1, 2, 2147483647]) {
-    t.throws(() => sampleBilinear(map, position, Tensor.from(Int32Array.of(0, bad))), {
-      code: 'UAM_ARGUMENT',
-      message: /image\[1\] must be from 0 to 1/,
+  for (const backend of testBackends()) {
+    onBackend(backend, 2, () => {
+      for (const bad of [-1, 2, 2147483647]) {
+        t.throws(() => sampleBilinear(map, position, Tensor.from(Int32Array.of(0, bad))), {
+          code: 'UAM_ARGUMENT',
+          message: new RegExp(`image\\[1\\] must be from 0 to 1, received ${bad}`),
+        });
+      }
     });
   }
   t.throws(() => sampleBilinear(map, position, Tensor.from(Int32Array.of(0))), { code: 'UAM_SHAPE' });

@@ -139,6 +139,17 @@ t.test('many sequences and wide rows share out the work in other ways', async (t
   ]);
 });
 
+t.test('long sequences beside short ones, which a card cuts over time; more states than pass at once', async (t) => {
+  const offsets = [0, 0, 800, 803, 1000];
+  const rest = { skipFiniteDifferences: true };
+  testOp(t, [
+    scanCase('cut', { dim: 5, state: 3, offsets }, { deltaSoftplus: true }, rest),
+    scanCase('cut, reverse, 17 states', { dim: 3, state: 17, offsets }, { deltaSoftplus: true, reverse: true }, rest),
+    scanCase('cut, constant B and C', { dim: 3, state: 2, offsets }, { constantB: true, constantC: true, optional: ['h0', 'z'] }, rest),
+    scanCase('70 states', { dim: 3, state: 70, offsets: [0, 9, 20] }, { deltaSoftplus: true }, rest),
+  ]);
+});
+
 t.test('gradients of the output alone, of the last state alone, and of single inputs', async (t) => {
   const dims = { dim: 5, state: 4, offsets: [0, 7, 45] };
   const variant = { deltaSoftplus: true };

@@ -25,6 +25,8 @@ t.test('every combination of options', async (t) => {
 t.test('channels and pixels around the vector and the block', async (t) => {
   const cases: OpCase[] = [];
   for (let channels = 1; channels <= 17; channels++) cases.push(lossCase([2, 19, channels], { activation: 'softmax', squared: true }));
+  for (const channels of [33, 64, 65, 128, 129, 300])
+    for (const activation of ['sigmoid', 'softmax'] as const) cases.push(lossCase([2, 11, channels], { activation, squared: true }));
   for (const pixels of [1, 2, 15, 16, 17, 255, 256, 257]) cases.push(lossCase([2, pixels, 2], {}));
   for (const pixels of [3071, 3072, 3073]) cases.push(lossCase([2, pixels, 5], { perSample: false }));
   testOp(t, cases);

@@ -58,6 +58,14 @@ t.test('every headDim and state around the vector and the strip', async (t) => {
   ]);
 });
 
+t.test('a long sequence, which a card cuts over time; more states than pass at once', async (t) => {
+  const rest = { skipFiniteDifferences: true };
+  const offsets = Int32Array.of(0, 850, 900);
+  for (const reverse of [false, true])
+    testOp(t, [scan(`reverse ${reverse}`, everything({ tokens: 900, sequences: 2 }), { dtSoftplus: true, offsets, reverse }, rest)]);
+  testOp(t, [scan('70 states', everything({ tokens: 5, headDim: 3, state: 70 }), { dtSoftplus: true }, rest)]);
+});
+
 t.test('groups of heads, and more heads than shares of a gradient', async (t) => {
   testOp(t, [
     scan('6 heads in 3 groups', everything({ tokens: 7, heads: 6, groups: 3 })),

@@ -9,6 +9,10 @@ t.test('where over broadcast shapes', async (t) => {
     [[7], [7], [7]],
     [[3, 1], [4], []],
     [[4], [2, 1], [3, 1, 4]],
+    // fours of neighbours
+    [[24], [24], [24]],
+    [[5, 1], [5, 8], [8]],
+    [[3, 8], [3, 1], []],
   ] as number[][][]) {
     const noise = randomTensor(m as number[], 9);
     const mask = Tensor.from(

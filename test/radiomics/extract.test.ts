@@ -3,10 +3,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { RasterImage } from '../../src/image/image.js';
-import { setBackend, setThreads } from '../../src/native/device.js';
+import { hasCuda, setBackend, setThreads } from '../../src/native/device.js';
 import { knownFeatures } from '../../src/radiomics/catalogue.js';
 import { extract, extractBlocks } from '../../src/radiomics/extract.js';
 import { FeatureTable } from '../../src/radiomics/table.js';
+import { emulatesCuda } from '../support/backends.js';
 import { rejectsWith } from '../support/expect.js';
 import { composedInput, differentBits, differentValues, greyFor, tissue } from '../support/extractions.js';
 import { vectorFolder } from '../support/radiomics_spec.js';
@@ -74,6 +75,22 @@ t.test('the same bits for any block size and any number of threads', async (t) =
         `${threads} threads, blocks of ${blockSize}`,
       );
     }
+  }
+});
+
+t.test('device: a card gives the same table, and one that is absent says why', async (t) => {
+  const { image, mask } = tissue(70, 60);
+  const options = { features: ['all'], imageTypes: { Original: {}, Square: {} } };
+  if (!hasCuda()) {
+    await rejectsWith(t, extract(image, mask, { device: 'cuda' }), 'UAM_DEVICE', /./);
+    return;
+  }
+  const card = await extract(image, mask, { ...options, device: 'cuda', blockSize: 5 });
+  const expected = await extract(image, mask, options);
+  if (emulatesCuda()) t.same(differentBits(card, expected), []);
+  else {
+    const near = (_name: string, value: number) => 1e-12 * Math.max(1, Math.abs(value));
+    for (let row = 0; row < card.length; row++) t.same(differentValues(expected.row(row), card.row(row), near), []);
   }
 });
 

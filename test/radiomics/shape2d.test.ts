@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { shape2d } from '../../src/radiomics/shape2d.js';
+import { hasCuda } from '../../src/native/device.js';
 import { onBackend } from '../support/backends.js';
 import { blob, draw, place, regionsOf, scattered, turns } from '../support/label_images.js';
 import { sameBits } from '../support/near.js';
+import { largeRegions } from '../support/radiomics_spec.js';
 import { differences, shapeRows } from '../support/shape_rows.js';
 
 const pairs = (a: Record<string, number>[], b: Record<string, number>[], tolerance?: (name: string, value: number) => number) =>
@@ -22,6 +24,22 @@ t.test('the kernel is the definition', async (t) => {
     }),
     { numRuns: 300 },
   );
+});
+
+t.test("a card gives the CPU's rows", { skip: !hasCuda() && 'no CUDA device' }, async (t) => {
+  const on = (backend: 'cpu' | 'cuda', regions: Parameters<typeof shapeRows>[1], spacing: [number, number]) =>
+    onBackend({ name: backend, backend }, 2, () => shapeRows(shape2d, regions, { spacing }));
+  const spacing = fc.constantFrom<[number, number]>([1, 1], [0.25, 0.25], [0.3, 1.7]);
+  fc.assert(
+    fc.property(fc.oneof(scattered, blob), spacing, (image, spacing) => {
+      t.same(on('cuda', regionsOf(image), spacing), on('cpu', regionsOf(image), spacing));
+    }),
+    { numRuns: 200 },
+  );
+  const { regions } = largeRegions();
+  t.same(on('cuda', regions, [0.3, 1.7]), on('cpu', regions, [0.3, 1.7]), 'regions of several warps');
+  const none = { ...regions, ids: Uint32Array.of(7, 8, 9) };
+  t.ok(on('cuda', none, [1, 1]).every((row) => Object.values(row).every(Number.isNaN)), 'labels that are not there');
 });
 
 t.test('turning, flipping, moving and renaming a cell changes nothing', async (t) => {

@@ -3,10 +3,11 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { Plane } from '../../src/image/image.js';
-import { setBackend, setThreads } from '../../src/native/device.js';
+import { hasCuda, setBackend, setThreads } from '../../src/native/device.js';
 import { type RoiMask, roiInput } from '../../src/radiomics/roi.js';
 import { completeSettings, type Settings } from '../../src/radiomics/settings.js';
 import { JOINT_CLASSES, textureKernel, textureParams } from '../../src/radiomics/texture.js';
+import { featureBackends, hostDevice } from '../support/backends.js';
 import { anyRegion, anySettings } from '../support/radiomics_spec.js';
 import { oneRegion, runClass } from '../support/radiomics_vectors.js';
 
@@ -19,7 +20,7 @@ function runTogether(names: readonly string[], regions: RoiMask, plane: Plane, p
   const settings = completeSettings(partial);
   const classes = JOINT_CLASSES.filter(({ name }) => names.includes(name));
   const params = textureParams(classes, roiInput(regions, plane, settings), settings, settings.spacing ?? [1, 1]);
-  textureKernel(params);
+  textureKernel(params, { device: hostDevice() });
   return params.out;
 }
 
@@ -54,7 +55,7 @@ function squares(): { regions: RoiMask; plane: Plane } {
   return { regions: { height: width, width, rois: 100, labels, ids, boxes: Int32Array.from(boxes) }, plane };
 }
 
-for (const backend of ['cpu', 'reference'] as const) {
+for (const backend of featureBackends()) {
   t.test(`texture: the rows of the classes' own kernels, ${backend}`, async (t) => {
     setBackend(backend);
     t.teardown(() => setBackend('cpu'));
@@ -64,7 +65,7 @@ for (const backend of ['cpu', 'reference'] as const) {
         const [together, apart] = [runTogether(names, regions, plane, settings), runApart(names, regions, plane, settings)];
         if (!same(together, apart)) throw new Error(`${names}: ${together} is not ${apart}`);
       }),
-      { numRuns: backend === 'cpu' ? 300 : 30 },
+      { numRuns: backend === 'reference' ? 30 : backend === 'cpu' ? 300 : 100 },
     );
   });
 }
@@ -83,15 +84,28 @@ t.test('texture: many regions, any number of threads, any part of the list', asy
   }
 });
 
+t.test('texture: a card gives one set of bits, in every run and for any part of the list', { skip: !hasCuda() && 'no CUDA device' }, async (t) => {
+  const { regions, plane } = squares();
+  t.teardown(() => setBackend('cpu'));
+  setBackend('cuda');
+  const settings = { distances: [1, 2], binWidth: 10 };
+  const rows = runTogether(everyClass, regions, plane, settings);
+  t.equal(bits(runTogether(everyClass, regions, plane, settings)), bits(rows), 'a second run');
+  const tail = { ...regions, rois: 7, ids: regions.ids.subarray(90, 97), boxes: regions.boxes.subarray(360, 388) };
+  const columns = rows.length / 100;
+  t.equal(bits(runTogether(everyClass, tail, plane, settings)), bits(rows.slice(90 * columns, 97 * columns)), 'cells 90 to 96 alone');
+});
+
 t.test('texture: what does not fit is refused, and nothing asked for is nothing done', async (t) => {
   const { regions, plane } = squares();
   const settings = completeSettings({});
-  for (const backend of ['cpu', 'reference'] as const) {
+  for (const backend of featureBackends()) {
     setBackend(backend);
     t.teardown(() => setBackend('cpu'));
     const params = textureParams(JOINT_CLASSES, roiInput(regions, plane, settings), settings, [1, 1]);
-    t.throws(() => textureKernel({ ...params, glcm: false }), { code: 'UAM_SHAPE' }, backend);
-    textureKernel(textureParams([], roiInput(regions, plane, settings), settings, [1, 1]));
+    const where = { device: hostDevice() };
+    t.throws(() => textureKernel({ ...params, glcm: false }, where), { code: 'UAM_SHAPE' }, backend);
+    textureKernel(textureParams([], roiInput(regions, plane, settings), settings, [1, 1]), where);
   }
   setBackend('cpu');
   const params = textureParams(JOINT_CLASSES, roiInput(regions, plane, settings), settings, [1, 1]);

@@ -1,5 +1,5 @@
 import { type Backend, setBackend, setThreads } from '../../src/index.js';
-import { currentBackend, hasCuda, nativeRuntime } from '../../src/native/device.js';
+import { currentBackend, type Device, hasCuda, nativeRuntime } from '../../src/native/device.js';
 
 export interface TestBackend {
   name: string;
@@ -45,3 +45,12 @@ export function onBackend<T>({ backend, isa }: TestBackend, threads: number, bod
     setBackend(backendBefore);
   }
 }
+
+/** Where work on images and cells runs under the current backend, which it does not follow by itself. */
+export const hostDevice = (): Device => (currentBackend() === 'cuda' ? 'cuda' : 'cpu');
+
+/** What computes features: the CPU, the definitions, and a card where there is one. */
+export const featureBackends = (): Backend[] => ['cpu', 'reference', ...(hasCuda() ? (['cuda'] as const) : [])];
+
+/** Whether the CUDA device is the emulation, whose arithmetic is the host's. */
+export const emulatesCuda = (): boolean => nativeRuntime()?.cudaStatus().includes('emulated') ?? false;

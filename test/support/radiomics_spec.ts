@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import type { Plane } from '../../src/image/image.js';
-import { setBackend, setThreads } from '../../src/native/device.js';
+import { type Backend, hasCuda, setBackend, setThreads } from '../../src/native/device.js';
 import { packageRoot } from '../../src/native/load.js';
 import type { RoiMask } from '../../src/radiomics/roi.js';
 import type { Settings } from '../../src/radiomics/settings.js';
+import { emulatesCuda, featureBackends } from './backends.js';
 import {
   type ClassResult,
   composedCases,
@@ -66,8 +67,8 @@ export const anySettings: fc.Arbitrary<Partial<Settings>> = fc.record(
 export const alike = (a: number, b: number): boolean =>
   Object.is(a, b) || (Number.isNaN(a) && Number.isNaN(b)) || a === b || Math.abs(a - b) <= 1e-9 + 1e-7 * Math.abs(b);
 
-function onReference<T>(run: () => T): T {
-  setBackend('reference');
+function on<T>(backend: Backend, run: () => T): T {
+  setBackend(backend);
   try {
     return run();
   } finally {
@@ -83,7 +84,7 @@ function cancelled(feature: string, { names, rows }: ReturnType<typeof runClass>
 /** Names of the columns that differ between the native kernel and its definition. */
 export function differences(name: string, regions: RoiMask, plane: Plane, settings: Partial<Settings>, loose: readonly string[]): string[] {
   const native = runClass(name, regions, plane, settings);
-  const plain = onReference(() => runClass(name, regions, plane, settings));
+  const plain = on('reference', () => runClass(name, regions, plane, settings));
   return native.names.flatMap((feature, k) => {
     const [a, b] = [native.rows[k] as number, plain.rows[k] as number];
     const same = alike(a, b) || Math.abs(a - b) <= (loose.includes(feature) ? 2e-6 : 0) + cancelled(feature, native);
@@ -106,7 +107,7 @@ export function testClass(name: string, { pyradiomics = true, loose = [] }: Spec
   };
 
   if (pyradiomics) {
-    for (const backend of ['cpu', 'reference'] as const) {
+    for (const backend of featureBackends()) {
       t.test(`${name}: PyRadiomics' values of the fixture, ${backend}`, async (t) => {
         setBackend(backend);
         t.teardown(() => setBackend('cpu'));
@@ -152,6 +153,22 @@ export function testClass(name: string, { pyradiomics = true, loose = [] }: Spec
     t.same(Buffer.from(part.buffer), Buffer.from(rows.slice(90 * names.length, 97 * names.length).buffer), 'cells 90 to 96 alone');
   });
 
+  t.test(`${name}: a card gives the CPU's rows`, { skip: !hasCuda() && 'no CUDA device' }, async (t) => {
+    fc.assert(
+      fc.property(anyRegion, anySettings, ({ shape, mask, plane }, settings) => {
+        const found = cardDifferences(name, oneRegion(mask, shape), plane, settings);
+        if (found.length > 0) throw new Error(found.join('\n'));
+      }),
+      { numRuns: 200 },
+    );
+    t.same(cardDifferences(name, manyRegions().regions, manyRegions().plane, { distances: [1, 2] }), [], 'many regions');
+    for (const [kind, plane] of Object.entries(largePlanes())) {
+      const { regions } = largeRegions();
+      for (const settings of [{}, { binWidth: 0.01, distances: [2] }, { binCount: 32, symmetricalGLCM: true }])
+        t.same(cardDifferences(name, regions, plane, settings), [], `regions of several warps, ${kind}, ${JSON.stringify(settings)}`);
+    }
+  });
+
   t.test(`${name}: pixels that are not numbers, labels that are not there, no regions`, async (t) => {
     const regions = oneRegion([1, 1, 1, 1], [2, 2]);
     const none = runClass(name, { ...regions, ids: Uint32Array.of(7) }, Float64Array.of(1, 2, 3, 4), {});
@@ -171,6 +188,43 @@ export function testClass(name: string, { pyradiomics = true, loose = [] }: Spec
       t.throws(run, { code: 'UAM_ARGUMENT' }, `box ${box}`);
     }
   });
+}
+
+/**
+ * Names of the columns that differ between a card and the CPU. The formulas are the same and in the same order, so rows are equal to the
+ * last bit; a real card's logarithms of large or broken numbers, and its exponentials, may differ in theirs.
+ */
+export function cardDifferences(name: string, regions: RoiMask, plane: Plane, settings: Partial<Settings>): string[] {
+  const card = on('cuda', () => runClass(name, regions, plane, settings));
+  const { rows } = on('cpu', () => runClass(name, regions, plane, settings));
+  const near = (a: number, b: number) => !emulatesCuda() && Math.abs(a - b) <= 1e-12 * Math.max(1, Math.abs(b));
+  const columns = card.names.length;
+  return card.names.flatMap((feature, column) => {
+    const at = rows.findIndex((_, k) => {
+      const [a, b] = [card.rows[k] as number, rows[k] as number];
+      return k % columns === column && !Object.is(a, b) && !near(a, b);
+    });
+    return at < 0 ? [] : [`${feature} of region ${(at - column) / columns}: card ${card.rows[at]}, CPU ${rows[at]}`];
+  });
+}
+
+const LARGE = 150;
+
+/** Regions whose boxes take blocks of 2, 4 and 8 warps. */
+export function largeRegions(): { regions: RoiMask } {
+  const labels = new Uint32Array(LARGE * LARGE);
+  const boxes = Int32Array.of(0, 0, LARGE, LARGE, 3, 2, 50, 41, 60, 20, 149, 119);
+  for (let r = 0; r < 3; r++) {
+    const [x0 = 0, y0 = 0, x1 = 0, y1 = 0] = boxes.subarray(4 * r, 4 * r + 4);
+    for (let y = y0; y < y1; y++) for (let x = x0; x < x1; x++) if ((x * 7 + y * 3) % 11 !== r) labels[y * LARGE + x] = r + 1;
+  }
+  return { regions: { height: LARGE, width: LARGE, rois: 3, labels, ids: Uint32Array.of(1, 2, 3), boxes } };
+}
+
+/** Few levels, and nearly as many as pixels. */
+export function largePlanes(): Record<string, Plane> {
+  const bytes = Uint8Array.from({ length: LARGE * LARGE }, (_, at) => 100 + 60 * Math.sin(at / 9) + ((Math.imul(at, 2654435761) >>> 26) % 64));
+  return { bytes, floats: Float32Array.from(bytes, (value, at) => value / 3 + (Math.imul(at, 40503) & 1023) / 97) };
 }
 
 /** 100 regions of 1 to 60 pixels on one image. */

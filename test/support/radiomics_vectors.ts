@@ -8,6 +8,7 @@ import { SHAPE_CLASSES, TEXTURE_CLASSES } from '../../src/radiomics/classes.js';
 import { deriveImages } from '../../src/radiomics/image_types.js';
 import { type RoiMask, roiInput } from '../../src/radiomics/roi.js';
 import { completeSettings, type Settings } from '../../src/radiomics/settings.js';
+import { hostDevice } from './backends.js';
 import { parseNpy } from './npy.js';
 
 /** Values by setting and class; a class that PyRadiomics refuses is null, a feature that is not a number too. */
@@ -107,8 +108,9 @@ export function runClass(
   const found = shape ?? texture;
   if (!found) throw new Error(`there is no class ${name}`);
   const out = new Float64Array(regions.rois * found.features.length);
-  if (shape) shape.kernel(shape.params(regions, spacing, out));
-  else if (texture) texture.kernel(texture.params(roiInput(regions, plane, settings), settings, spacing, out));
+  const where = { device: hostDevice() };
+  if (shape) shape.kernel(shape.params(regions, spacing, out), where);
+  else if (texture) texture.kernel(texture.params(roiInput(regions, plane, settings), settings, spacing, out), where);
   return { names: found.features.map((feature) => feature.name), rows: out };
 }
 
@@ -241,7 +243,8 @@ export function rawMatrix(name: string, regions: RoiMask, plane: Plane, partial:
   const settings = completeSettings(partial);
   const matrix = new Float64Array(400000);
   const input = { ...roiInput(regions, plane, settings), matrixSize: matrix.length, matrix };
-  texture.kernel(texture.params(input, settings, [1, 1], new Float64Array(regions.rois * texture.features.length)));
+  const out = new Float64Array(regions.rois * texture.features.length);
+  texture.kernel(texture.params(input, settings, [1, 1], out), { device: hostDevice() });
   const rows: number[][] = [];
   for (let at = 0; at < matrix.length && !Number.isNaN(matrix[at]); at += 4) rows.push([...matrix.subarray(at, at + 4)]);
   return rows;

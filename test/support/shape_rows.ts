@@ -1,5 +1,6 @@
 import type { ShapeClass } from '../../src/radiomics/feature_class.js';
 import type { RoiMask } from '../../src/radiomics/roi.js';
+import { hostDevice } from './backends.js';
 
 /** The rows of a class that reads the mask alone, as records of its features. */
 export function shapeRows(
@@ -10,8 +11,9 @@ export function shapeRows(
 ): Record<string, number>[] {
   const columns = shape.features.length;
   const out = new Float64Array(regions.rois * columns).fill(-12345);
-  const run = reference ? shape.kernel.reference : shape.kernel;
-  run(shape.params(regions, spacing, out));
+  const params = shape.params(regions, spacing, out);
+  if (reference) shape.kernel.reference(params);
+  else shape.kernel(params, { device: hostDevice() });
   return Array.from({ length: regions.rois }, (_, r) =>
     Object.fromEntries(shape.features.map(({ name }, column) => [name, out[r * columns + column] as number])),
   );
