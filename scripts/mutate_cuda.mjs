@@ -54,6 +54,22 @@ const mutations = [
   ],
   ['wait for the values', 'cuda/attention.cu', 'copy_async_wait<1>();\n    __syncthreads();', '__syncthreads();', ['ops/attention']],
   ['end of an elementwise loop', 'cuda/unary.cu', 'i < n; i += element_step()) y[i]', 'i <= n; i += element_step()) y[i]', ['ops/unary']],
+  [
+    'places are read before they move on',
+    'cuda/stable_order.cuh',
+    '__syncwarp();  // all have read',
+    '// all have read',
+    ['ops/moe_dispatch'],
+  ],
+  ['barrier before the sums of warps are added', 'cuda/row_group.cuh', /^ {2}__syncthreads\(\);$/m, '', ['ops/soft_dice']],
+  [
+    'barrier before running sums of warps are read',
+    'cuda/prefix_sum.cuh',
+    'of_warp[warp] = inclusive;\n  __syncthreads();',
+    'of_warp[warp] = inclusive;',
+    ['ops/sample_bilinear'],
+  ],
+  ['end of a row of outputs', 'cuda/upsample_bilinear.cu', 'if (at >= out_floats) return;', '', ['ops/upsample_bilinear']],
   ['barrier before a transposed tile is read', 'cuda/copy_strided.cu', /^ +__syncthreads\(\);$/m, '', ['ops/copy_strided']],
 ];
 

@@ -1,6 +1,5 @@
 import t from 'tap';
 import { moeCombine, moeDispatch, Tensor } from '../../src/index.js';
-import { bring } from '../../src/tensor/bring.js';
 import { onBackend, testBackends } from '../support/backends.js';
 import { randomExperts, randomFlags } from '../support/experts.js';
 import { randomTensor } from '../support/random.js';
