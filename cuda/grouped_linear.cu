@@ -1,20 +1,15 @@
 #include "kernels/grouped_linear.h"
 
 #include "gemm_plan.cuh"
+#include "row_pieces.cuh"
 
 namespace uam::cuda {
 
 namespace {
 
-// A piece of one group's product: its rows (of y and dx), or its part of k (of d_weight).
-struct Piece {
-  int32_t group, count;
-  int64_t row;
-};
-
-// y and dx: the pieces are bands of T::m rows.
+// A piece is one of a group's product. y and dx: pieces are bands of T::m rows.
 struct Rows {
-  const Piece* pieces;
+  const RowPiece* pieces;
   const float *x, *weight;  // [rows, k], [groups, n, k] along k or [groups, k, n]
   float *y, *pre;           // [rows, n]
   int64_t n, k;
@@ -24,7 +19,8 @@ struct Rows {
 };
 
 template <class T, MatmulPrecision precision> __global__ __launch_bounds__(T::threads, T::resident(precision)) void rows_kernel(Rows p) {
-  const Piece piece = p.pieces[blockIdx.x / unsigned(p.tiles_n)];
+  const RowPiece piece = p.pieces[blockIdx.x / unsigned(p.tiles_n)];
+  if (piece.count == 0) return;
   const int64_t column = blockIdx.x % unsigned(p.tiles_n) * int64_t(T::n), weight = piece.group * p.n * p.k;
   const int k = int(p.k);
   const MatrixSource x{p.x + piece.row * p.k, p.k, piece.count, k, true, p.x_vector};
@@ -36,9 +32,9 @@ template <class T, MatmulPrecision precision> __global__ __launch_bounds__(T::th
   multiply_tile<T, precision>(x, w, k, target);
 }
 
-// d_weight: the pieces are parts of a group's rows, over which the product sums.
+// d_weight: pieces are parts of a group's rows, over which the product sums.
 struct Weights {
-  const Piece* pieces;
+  const RowPiece* pieces;
   const float *d_pre, *x;  // [rows, m], [rows, n]
   float* out;              // [pieces, m, n]
   int64_t m, n;
@@ -49,7 +45,8 @@ struct Weights {
 template <class T, MatmulPrecision precision>
 __global__ __launch_bounds__(T::threads, T::resident(precision)) void weights_kernel(Weights p) {
   const unsigned tiles = unsigned(p.tiles_m) * unsigned(p.tiles_n), index = blockIdx.x / tiles;
-  const Piece piece = p.pieces[index];
+  const RowPiece piece = p.pieces[index];
+  if (piece.count == 0) return;
   const TilePlace tile = tile_place(blockIdx.x % tiles, p.tiles_m, p.tiles_n);
   const int64_t row = tile.m * int64_t(T::m), column = tile.n * int64_t(T::n);
   const MatrixSource a{p.d_pre + piece.row * p.m + row, p.m, existing(p.m, row), piece.count, false, p.d_pre_vector};
@@ -69,15 +66,6 @@ __global__ void add_pieces_kernel(int64_t groups, int64_t count, const int32_t* 
   }
 }
 
-// The rows of every group in pieces of `most` at most.
-std::vector<Piece> pieces_of(const Offsets& offsets, int64_t most) {
-  std::vector<Piece> pieces;
-  for (int64_t g = 0; g < offsets.sequences(); ++g)
-    for (int64_t row = offsets.at(g); row < offsets.at(g + 1); row += most)
-      pieces.push_back({int32_t(g), int32_t(std::min(most, offsets.at(g + 1) - row)), row});
-  return pieces;
-}
-
 unsigned blocks_of(int64_t count) {
   if (count > INT32_MAX) throw KernelError("UAM_ARGUMENT", "the groups are too large for one product");
   return unsigned(count);
@@ -93,12 +81,12 @@ void multiply_rows(Call& call, Rows p, const Offsets& offsets, int64_t rows) {
   const int64_t mean = ceil_div(rows, std::max<int64_t>(offsets.sequences(), 1));
   const Plan plan = plan_product(mean, p.n, std::min<int64_t>(p.k, kLeastPart), std::max<int64_t>(offsets.sequences(), 1));
   with_tile(plan.kind, [&]<class T>() {
-    const std::vector<Piece> pieces = pieces_of(offsets, T::m);
-    if (pieces.empty() || p.n == 0) return;
+    const RowPieces pieces = row_pieces(call, offsets, rows, T::m);
+    if (pieces.count == 0 || p.n == 0) return;
     Rows some = p;
-    some.pieces = call.upload(pieces);
+    some.pieces = pieces.at;
     some.tiles_n = int(ceil_div<int64_t>(p.n, T::n));
-    const unsigned blocks = blocks_of(int64_t(pieces.size()) * some.tiles_n);
+    const unsigned blocks = blocks_of(pieces.count * some.tiles_n);
     with_precision([&]<MatmulPrecision precision>() { call.launch({blocks, T::threads}, rows_kernel<T, precision>, some); });
   });
 }
@@ -112,19 +100,16 @@ void multiply_weights(Call& call, Weights p, const Offsets& offsets, int64_t row
   const Plan plan = plan_product(p.m, p.n, ceil_div(rows, groups), groups);
   // Pieces as long as the mean group's parts; a long group has more of them.
   const int64_t most = std::max<int64_t>(plan.part, kLeastPart);
-  const std::vector<Piece> pieces = pieces_of(offsets, most);
-  std::vector<int32_t> first(size_t(groups) + 1, 0);
-  for (const Piece& piece : pieces) ++first[size_t(piece.group) + 1];
-  for (size_t g = 0; g < size_t(groups); ++g) first[g + 1] += first[g];
-  p.out = call.scratch<float>(int64_t(pieces.size()) * count);
+  const RowPieces pieces = row_pieces(call, offsets, rows, most);
+  p.out = call.scratch<float>(pieces.count * count);
   p.out_vector = p.n % 4 == 0;
-  if (!pieces.empty()) p.pieces = call.upload(pieces);
+  p.pieces = pieces.at;
   with_tile(plan.kind, [&]<class T>() {
     p.tiles_m = int(plan.tiles_m), p.tiles_n = int(plan.tiles_n);
-    const unsigned blocks = blocks_of(int64_t(pieces.size()) * plan.tiles_m * plan.tiles_n);
+    const unsigned blocks = blocks_of(pieces.count * plan.tiles_m * plan.tiles_n);
     with_precision([&]<MatmulPrecision precision>() { call.launch({blocks, T::threads}, weights_kernel<T, precision>, p); });
   });
-  call.launch_elements(groups * count, add_pieces_kernel, groups, count, call.upload(first), static_cast<const float*>(p.out), d_weight);
+  call.launch_elements(groups * count, add_pieces_kernel, groups, count, pieces.first, static_cast<const float*>(p.out), d_weight);
 }
 
 }  // namespace
