@@ -39,7 +39,7 @@ void bias_activation_bwd(const BiasActivationBwd& p) {
   Call call;
   const Slope slope{p.activation, p.columns, call.in(p.dy), call.in(p.pre), call.out(p.d_pre)};
   float* d_bias = call.out(p.d_bias);
-  sum_strips(call, row_pieces(call, p.offsets, p.rows, kStripRows), p.offsets.sequences(), p.columns, slope, d_bias);
+  sum_strips(call, cut_rows<Strip>(call, p.offsets, p.rows, kStripRows), p.offsets.sequences(), p.columns, slope, d_bias);
   call.finish();
 }
 

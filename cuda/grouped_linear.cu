@@ -1,15 +1,22 @@
 #include "kernels/grouped_linear.h"
 
+#include "bias_activation_sums.cuh"
 #include "gemm_plan.cuh"
-#include "row_pieces.cuh"
 
 namespace uam::cuda {
 
 namespace {
 
-// A piece is one of a group's product. y and dx: pieces are bands of T::m rows.
+// A piece of one group's product: its rows (of y and dx), or its part of k (of d_weight).
+struct Piece {
+  int32_t group, count;
+  int64_t row;
+  UAM_HD static Piece of(int64_t group, int64_t row, int64_t count) { return {int32_t(group), int32_t(count), row}; }
+};
+
+// y and dx: the pieces are bands of T::m rows.
 struct Rows {
-  const RowPiece* pieces;
+  const Piece* pieces;
   const float *x, *weight;  // [rows, k], [groups, n, k] along k or [groups, k, n]
   float *y, *pre;           // [rows, n]
   int64_t n, k;
@@ -19,7 +26,7 @@ struct Rows {
 };
 
 template <class T, MatmulPrecision precision> __global__ __launch_bounds__(T::threads, T::resident(precision)) void rows_kernel(Rows p) {
-  const RowPiece piece = p.pieces[blockIdx.x / unsigned(p.tiles_n)];
+  const Piece piece = p.pieces[blockIdx.x / unsigned(p.tiles_n)];
   if (piece.count == 0) return;
   const int64_t column = blockIdx.x % unsigned(p.tiles_n) * int64_t(T::n), weight = piece.group * p.n * p.k;
   const int k = int(p.k);
@@ -32,9 +39,9 @@ template <class T, MatmulPrecision precision> __global__ __launch_bounds__(T::th
   multiply_tile<T, precision>(x, w, k, target);
 }
 
-// d_weight: pieces are parts of a group's rows, over which the product sums.
+// d_weight: the pieces are parts of a group's rows, over which the product sums.
 struct Weights {
-  const RowPiece* pieces;
+  const Piece* pieces;
   const float *d_pre, *x;  // [rows, m], [rows, n]
   float* out;              // [pieces, m, n]
   int64_t m, n;
@@ -45,7 +52,7 @@ struct Weights {
 template <class T, MatmulPrecision precision>
 __global__ __launch_bounds__(T::threads, T::resident(precision)) void weights_kernel(Weights p) {
   const unsigned tiles = unsigned(p.tiles_m) * unsigned(p.tiles_n), index = blockIdx.x / tiles;
-  const RowPiece piece = p.pieces[index];
+  const Piece piece = p.pieces[index];
   if (piece.count == 0) return;
   const TilePlace tile = tile_place(blockIdx.x % tiles, p.tiles_m, p.tiles_n);
   const int64_t row = tile.m * int64_t(T::m), column = tile.n * int64_t(T::n);
@@ -79,14 +86,15 @@ void multiply_rows(Call& call, Rows p, const Offsets& offsets, int64_t rows) {
   p.y_vector = aligned_16(p.y) && aligned_16(p.pre) && p.n % 4 == 0;
   // as if all groups were of their mean length, without parts of k
   const int64_t mean = ceil_div(rows, std::max<int64_t>(offsets.sequences(), 1));
-  const Plan plan = plan_product(mean, p.n, std::min<int64_t>(p.k, kLeastPart), std::max<int64_t>(offsets.sequences(), 1));
+  const Plan plan =
+      plan_product(mean, p.n, std::min<int64_t>(p.k, kLeastPart), std::max<int64_t>(offsets.sequences(), 1), p.x_vector && p.weight_vector);
   with_tile(plan.kind, [&]<class T>() {
-    const RowPieces pieces = row_pieces(call, offsets, rows, T::m);
-    if (pieces.count == 0 || p.n == 0) return;
+    const CutRows<Piece> cut = cut_rows<Piece>(call, offsets, rows, T::m);
+    if (cut.count == 0 || p.n == 0) return;
     Rows some = p;
-    some.pieces = pieces.at;
+    some.pieces = cut.pieces;
     some.tiles_n = int(ceil_div<int64_t>(p.n, T::n));
-    const unsigned blocks = blocks_of(pieces.count * some.tiles_n);
+    const unsigned blocks = blocks_of(cut.count * some.tiles_n);
     with_precision([&]<MatmulPrecision precision>() { call.launch({blocks, T::threads}, rows_kernel<T, precision>, some); });
   });
 }
@@ -97,19 +105,19 @@ void multiply_weights(Call& call, Weights p, const Offsets& offsets, int64_t row
   p.d_pre_vector = aligned_16(p.d_pre) && p.m % 4 == 0;
   p.x_vector = aligned_16(p.x) && p.n % 4 == 0;
   if (groups * count == 0) return;
-  const Plan plan = plan_product(p.m, p.n, ceil_div(rows, groups), groups);
+  const Plan plan = plan_product(p.m, p.n, ceil_div(rows, groups), groups, p.d_pre_vector && p.x_vector);
   // Pieces as long as the mean group's parts; a long group has more of them.
   const int64_t most = std::max<int64_t>(plan.part, kLeastPart);
-  const RowPieces pieces = row_pieces(call, offsets, rows, most);
-  p.out = call.scratch<float>(pieces.count * count);
+  const CutRows<Piece> cut = cut_rows<Piece>(call, offsets, rows, most);
+  p.out = call.scratch<float>(cut.count * count);
   p.out_vector = p.n % 4 == 0;
-  p.pieces = pieces.at;
+  p.pieces = cut.pieces;
   with_tile(plan.kind, [&]<class T>() {
     p.tiles_m = int(plan.tiles_m), p.tiles_n = int(plan.tiles_n);
-    const unsigned blocks = blocks_of(pieces.count * plan.tiles_m * plan.tiles_n);
+    const unsigned blocks = blocks_of(cut.count * plan.tiles_m * plan.tiles_n);
     with_precision([&]<MatmulPrecision precision>() { call.launch({blocks, T::threads}, weights_kernel<T, precision>, p); });
   });
-  call.launch_elements(groups * count, add_pieces_kernel, groups, count, pieces.first, static_cast<const float*>(p.out), d_weight);
+  call.launch_elements(groups * count, add_pieces_kernel, groups, count, cut.first, static_cast<const float*>(p.out), d_weight);
 }
 
 }  // namespace

@@ -151,7 +151,6 @@ t.test('every file of kernels/ and cuda/ belongs to a kernel', async (t) => {
     'reduce.cuh',
     'mma.cuh',
     'row_group.cuh',
-    'row_pieces.cuh',
     'rows.cuh',
     'quads.cuh',
     'strided.cuh',

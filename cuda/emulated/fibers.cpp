@@ -115,7 +115,8 @@ struct Block {
   void grow(size_t wanted);
   void run_block(bool backwards);
   void resume(size_t index);
-  bool release_warps();
+  bool run_warp(size_t base, bool backwards);
+  bool release_warp(size_t base);
   void pause(State state) {
     Fiber& fiber = *fibers[current];
     fiber.state = state;
@@ -154,26 +155,40 @@ void Block::resume(size_t index) {
 }
 
 // Lanes wait for those of their mask; lanes that have ended do not count. True where any went on.
-bool Block::release_warps() {
+bool Block::release_warp(size_t base) {
   bool any = false;
-  for (size_t base = 0; base < threads; base += 32) {
-    const size_t lanes = threads - base < 32 ? threads - base : 32;
-    for (size_t i = 0; i < lanes; ++i) {
-      Fiber& first = *fibers[base + i];
-      if (first.state != State::at_warp_barrier) continue;
-      bool complete = true;
-      for (size_t j = 0; j < lanes; ++j) {
-        const Fiber& other = *fibers[base + j];
-        if ((first.mask >> j & 1u) == 0 || other.state == State::done) continue;
-        complete = complete && other.state == State::at_warp_barrier && other.mask == first.mask;
-      }
-      if (!complete) continue;
-      const unsigned mask = first.mask;
-      for (size_t j = 0; j < lanes; ++j)
-        if (mask >> j & 1u && fibers[base + j]->state == State::at_warp_barrier) fibers[base + j]->state = State::ready;
+  const size_t lanes = threads - base < 32 ? threads - base : 32;
+  for (size_t i = 0; i < lanes; ++i) {
+    Fiber& first = *fibers[base + i];
+    if (first.state != State::at_warp_barrier) continue;
+    bool complete = true;
+    for (size_t j = 0; j < lanes; ++j) {
+      const Fiber& other = *fibers[base + j];
+      if ((first.mask >> j & 1u) == 0 || other.state == State::done) continue;
+      complete = complete && other.state == State::at_warp_barrier && other.mask == first.mask;
+    }
+    if (!complete) continue;
+    const unsigned mask = first.mask;
+    for (size_t j = 0; j < lanes; ++j)
+      if (mask >> j & 1u && fibers[base + j]->state == State::at_warp_barrier) fibers[base + j]->state = State::ready;
+    any = true;
+  }
+  return any;
+}
+
+// A warp runs as far as it can alone, through its own exchanges: only barriers of the block keep warps together. True where any
+// lane ran.
+bool Block::run_warp(size_t base, bool backwards) {
+  const size_t lanes = threads - base < 32 ? threads - base : 32;
+  bool any = false;
+  do {
+    for (size_t k = 0; k < lanes; ++k) {
+      const size_t i = base + (backwards ? lanes - 1 - k : k);
+      if (fibers[i]->state != State::ready) continue;
+      resume(i);
       any = true;
     }
-  }
+  } while (release_warp(base));
   return any;
 }
 
@@ -189,13 +204,8 @@ void Block::run_block(bool backwards) {
   }
   for (;;) {
     bool ran = false;
-    for (size_t k = 0; k < threads; ++k) {
-      const size_t i = backwards ? threads - 1 - k : k;
-      if (fibers[i]->state != State::ready) continue;
-      resume(i);
-      ran = true;
-    }
-    if (release_warps()) continue;
+    const size_t warps = (threads + 31) / 32;
+    for (size_t w = 0; w < warps; ++w) ran |= run_warp((backwards ? warps - 1 - w : w) * 32, backwards);
     if (ran) continue;
     size_t waiting = 0, ended = 0;
     for (size_t i = 0; i < threads; ++i) {

@@ -190,6 +190,17 @@ t.test('products rounded to bf16 stay near those of float32 on a card, in the sa
   }
 });
 
+t.test('lengths on a card are looked at there, and told of when somebody waits', { skip: !hasCuda() }, async (t) => {
+  onBackend({ name: 'cuda', backend: 'cuda' }, 1, () => {
+    const [q, k] = [randomTensor([6, 2, 8], 1).to('cuda'), randomTensor([6, 2, 8], 2).to('cuda')];
+    for (const length of [-1, 5]) {
+      const kLens = Tensor.from(Int32Array.of(2, length)).to('cuda');
+      const { out } = attention(q, k, k, { offsetsQ: Int32Array.of(0, 2, 6), kLens });
+      t.throws(() => out.to('cpu'), { code: 'UAM_ARGUMENT', message: /kLens\[1\] must lie in 0\.\.4/ });
+    }
+  });
+});
+
 t.test('scores of ten thousand', async (t) => {
   const integers = (seed: number) => Tensor.from(Float32Array.from(randomTensor([40, 1, 16], seed, -30, 30).data, Math.round), [40, 1, 16]);
   const [q, k] = [integers(1), integers(2)]; // whole numbers: float32 computes these scores exactly

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { attention, type NeighborAttentionOptions, neighborAttention, Tensor } from '../../src/index.js';
+import { hasCuda } from '../../src/native/device.js';
 import { bring } from '../../src/tensor/bring.js';
 import { onBackend, testBackends } from '../support/backends.js';
 import { relativeError } from '../support/near.js';
@@ -169,6 +170,16 @@ t.test('a bias of -Infinity hides a key; NaN and infinities reach the rows that 
       ]);
     }
   }
+});
+
+t.test('indices on a card are looked at there, and told of when somebody waits', { skip: !hasCuda() }, async (t) => {
+  onBackend({ name: 'cuda', backend: 'cuda' }, 1, () => {
+    const [q, k] = [randomTensor([2, 4, 8], 1).to('cuda'), randomTensor([3, 2, 8], 2).to('cuda')];
+    for (const bad of [-1, 3, 2147483647]) {
+      const { out } = neighborAttention(q, k, k, Int32Array.of(0, 1, 3), Tensor.from(Int32Array.of(0, bad, 1)).to('cuda'));
+      t.throws(() => out.to('cpu'), { code: 'UAM_ARGUMENT', message: /indices\[1\] must be from 0 to 2/ });
+    }
+  });
 });
 
 t.test('what does not fit is refused', async (t) => {
