@@ -23,7 +23,8 @@ struct Rows {
   Finish finish;  // bias: [groups, n]
 };
 
-template <class T, MatmulPrecision precision> __global__ __launch_bounds__(T::threads, T::whole ? 1 : T::resident(precision)) void rows_kernel(Rows p) {
+template <class T, MatmulPrecision precision>
+__global__ __launch_bounds__(T::threads, T::whole ? 1 : T::resident(precision)) void rows_kernel(Rows p) {
   const Piece piece = p.pieces[blockIdx.x / unsigned(p.tiles_n)];
   const int64_t column = blockIdx.x % unsigned(p.tiles_n) * int64_t(T::n), weight = piece.group * p.n * p.k;
   const int k = int(p.k);
