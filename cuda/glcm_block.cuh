@@ -66,9 +66,8 @@ __device__ inline void list_pairs(const Roi& roi, bool symmetrical, const Step* 
 }
 
 // By one thread. A function of its own, as it holds more numbers at a time than everything about it.
-template <class Work>
-__device__ __noinline__ void describe_pairs(const Glcm& p, const Roi& roi, const GlcmEntry* entries, int64_t n, bool whole, double* out,
-                                            Work arena) {
+template <class Work> __device__ __noinline__ void describe_pairs(const Glcm& p, const Roi& roi, const GlcmEntry* entries, int64_t n,
+                                                                  bool whole, double* out, Work arena) {
   glcm_features(p, roi, entries, n, whole, out, arena);
 }
 

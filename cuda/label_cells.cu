@@ -177,8 +177,12 @@ void label_cells(const LabelCells& p) {
   const int64_t pixels = p.height * p.width, chunks = p.height * ceil_div<int64_t>(p.width, 32) * 32;
   const int64_t slots = power_of_two(2 * (std::min(p.capacity, pixels) + 1)), length = power_of_two(p.capacity);
   const uint32_t* labels = call.in(p.labels);
-  const LabelCensus census{call.scratch<uint32_t>(slots), call.scratch<int32_t>(4 * slots), call.scratch<Sum>(3 * slots),
-                           call.scratch<uint32_t>(2), slots, p.capacity};
+  const LabelCensus census{call.scratch<uint32_t>(slots),
+                           call.scratch<int32_t>(4 * slots),
+                           call.scratch<Sum>(3 * slots),
+                           call.scratch<uint32_t>(2),
+                           slots,
+                           p.capacity};
   Sum* list = call.scratch<Sum>(length);
   uint32_t* listed = call.zeroed<uint32_t>(1);
   const CellRows out{call.out(p.ids), call.out(p.boxes), call.out(p.areas), call.out(p.centroids), call.out(p.touches), call.out(p.total)};
@@ -197,7 +201,8 @@ void label_cells(const LabelCells& p) {
   const Grid blocks{unsigned(ceil_div<int64_t>(length, kOrdered)), 256};
   call.launch(blocks, order_blocks_kernel, list, length, true);
   for (int bits = kOrderedBits + 1; (int64_t(1) << bits) <= length; ++bits) {
-    for (int step = bits; step > kOrderedBits; --step) call.launch_elements(length / 2, order_cells_kernel, list, length, step, step == bits);
+    for (int step = bits; step > kOrderedBits; --step)
+      call.launch_elements(length / 2, order_cells_kernel, list, length, step, step == bits);
     call.launch(blocks, order_blocks_kernel, list, length, false);
   }
   call.launch_elements(std::max<int64_t>(p.capacity, 1), write_cells_kernel, p.height, p.width, census, list, out);

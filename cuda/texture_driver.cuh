@@ -27,12 +27,13 @@ struct RegionPlan {
 };
 
 // `Rows` has input(), and fill(roi, r, arena) that writes row r.
-template <class Rows> __global__ void __launch_bounds__(256, 1) texture_rows_kernel(const __grid_constant__ Rows rows, const __grid_constant__ RegionPlan plan) {
+template <class Rows> __global__ void __launch_bounds__(256, 1)
+    texture_rows_kernel(const __grid_constant__ Rows rows, const __grid_constant__ RegionPlan plan) {
   for (int64_t k = blockIdx.x; k < plan.count; k += gridDim.x) {
     const int64_t r = plan.order[k];
     char *shared = dynamic_shared<char>(), *memory = plan.memory + blockIdx.x * plan.bytes;
     Arena arena{shared, shared + plan.shared, memory, memory + plan.bytes};
-    __syncthreads();  // the region before is done with its memory
+    __syncthreads();                // the region before is done with its memory
     Roi* roi = arena.take<Roi>(1);  // not in every thread's registers
     gather(rows.input(), r, plan.reach, plan.logs, arena, roi);
     rows.fill(*roi, r, arena);
@@ -117,7 +118,9 @@ template <class P> struct ClassRows {
   P p;
   int64_t columns;
   __device__ const RoiInput& input() const { return p; }
-  __device__ __forceinline__ void fill(const Roi& roi, int64_t r, const Arena& arena) const { fill_row(p, roi, r, p.out.data + r * columns, arena); }
+  __device__ __forceinline__ void fill(const Roi& roi, int64_t r, const Arena& arena) const {
+    fill_row(p, roi, r, p.out.data + r * columns, arena);
+  }
 };
 
 inline void bring_settings(Call&, Firstorder&) {}

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { shape2d } from '../../src/radiomics/shape2d.js';
 import { hasCuda } from '../../src/native/device.js';
+import { shape2d } from '../../src/radiomics/shape2d.js';
 import { onBackend } from '../support/backends.js';
 import { blob, draw, place, regionsOf, scattered, turns } from '../support/label_images.js';
 import { sameBits } from '../support/near.js';
@@ -39,7 +39,10 @@ t.test("a card gives the CPU's rows", { skip: !hasCuda() && 'no CUDA device' }, 
   const { regions } = largeRegions();
   t.same(on('cuda', regions, [0.3, 1.7]), on('cpu', regions, [0.3, 1.7]), 'regions of several warps');
   const none = { ...regions, ids: Uint32Array.of(7, 8, 9) };
-  t.ok(on('cuda', none, [1, 1]).every((row) => Object.values(row).every(Number.isNaN)), 'labels that are not there');
+  t.ok(
+    on('cuda', none, [1, 1]).every((row) => Object.values(row).every(Number.isNaN)),
+    'labels that are not there',
+  );
 });
 
 t.test('turning, flipping, moving and renaming a cell changes nothing', async (t) => {

@@ -84,17 +84,21 @@ t.test('texture: many regions, any number of threads, any part of the list', asy
   }
 });
 
-t.test('texture: a card gives one set of bits, in every run and for any part of the list', { skip: !hasCuda() && 'no CUDA device' }, async (t) => {
-  const { regions, plane } = squares();
-  t.teardown(() => setBackend('cpu'));
-  setBackend('cuda');
-  const settings = { distances: [1, 2], binWidth: 10 };
-  const rows = runTogether(everyClass, regions, plane, settings);
-  t.equal(bits(runTogether(everyClass, regions, plane, settings)), bits(rows), 'a second run');
-  const tail = { ...regions, rois: 7, ids: regions.ids.subarray(90, 97), boxes: regions.boxes.subarray(360, 388) };
-  const columns = rows.length / 100;
-  t.equal(bits(runTogether(everyClass, tail, plane, settings)), bits(rows.slice(90 * columns, 97 * columns)), 'cells 90 to 96 alone');
-});
+t.test(
+  'texture: a card gives one set of bits, in every run and for any part of the list',
+  { skip: !hasCuda() && 'no CUDA device' },
+  async (t) => {
+    const { regions, plane } = squares();
+    t.teardown(() => setBackend('cpu'));
+    setBackend('cuda');
+    const settings = { distances: [1, 2], binWidth: 10 };
+    const rows = runTogether(everyClass, regions, plane, settings);
+    t.equal(bits(runTogether(everyClass, regions, plane, settings)), bits(rows), 'a second run');
+    const tail = { ...regions, rois: 7, ids: regions.ids.subarray(90, 97), boxes: regions.boxes.subarray(360, 388) };
+    const columns = rows.length / 100;
+    t.equal(bits(runTogether(everyClass, tail, plane, settings)), bits(rows.slice(90 * columns, 97 * columns)), 'cells 90 to 96 alone');
+  },
+);
 
 t.test('texture: what does not fit is refused, and nothing asked for is nothing done', async (t) => {
   const { regions, plane } = squares();

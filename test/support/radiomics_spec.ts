@@ -223,7 +223,10 @@ export function largeRegions(): { regions: RoiMask } {
 
 /** Few levels, and nearly as many as pixels. */
 export function largePlanes(): Record<string, Plane> {
-  const bytes = Uint8Array.from({ length: LARGE * LARGE }, (_, at) => 100 + 60 * Math.sin(at / 9) + ((Math.imul(at, 2654435761) >>> 26) % 64));
+  const bytes = Uint8Array.from(
+    { length: LARGE * LARGE },
+    (_, at) => 100 + 60 * Math.sin(at / 9) + ((Math.imul(at, 2654435761) >>> 26) % 64),
+  );
   return { bytes, floats: Float32Array.from(bytes, (value, at) => value / 3 + (Math.imul(at, 40503) & 1023) / 97) };
 }
 
