@@ -135,7 +135,8 @@ void image_to_grid(Call& call, const ConvGeometry& g, const float* image, const 
   const int64_t pitch = g.groups * g.grid_channels, targets = g.batch * g.grid_height * g.grid_width, count = targets * pitch;
   if (count == 0) return;
   const int64_t k = g.kernel_height * g.kernel_width * g.image_channels;
-  const Plan plan = plan_product(targets, g.grid_channels, k, g.groups);
+  const Plan plan =
+      plan_product(targets, g.grid_channels, k, g.groups, aligned_16(image) && aligned_16(weight) && g.image_channels % 4 == 0);
   float* out = plan.parts > 1 ? call.scratch<float>(plan.parts * count) : grid;
   const Conv p{grid_gather(g, image),
                TargetPlaces{true, 0, 1, 0, 1, 0, 0, Divisor(), Divisor()},
@@ -171,7 +172,8 @@ void grid_to_image(Call& call, const ConvGeometry& g, const float* grid, const f
   for (int64_t x = 0; x < phases_x; ++x) taps_x = std::max(taps_x, image_cols(g, x).taps);
   const int64_t most_k = taps_y * taps_x * g.grid_channels;
   const int64_t targets = g.batch * ceil_div(g.image_height, phases_y) * ceil_div(g.image_width, phases_x);
-  const Plan plan = plan_product(targets, g.image_channels, most_k, g.groups);
+  const Plan plan = plan_product(targets, g.image_channels, most_k, g.groups,
+                                 aligned_16(grid) && aligned_16(weight) && g.grid_channels % 4 == 0 && g.image_channels % 4 == 0);
   float* out = plan.parts > 1 ? call.scratch<float>(plan.parts * count) : image;
   for (int64_t y = 0; y < phases_y; ++y) {
     for (int64_t x = 0; x < phases_x; ++x) {
@@ -221,7 +223,8 @@ void conv_weight_gradient(Call& call, const ConvGeometry& g, const float* image,
   const int64_t columns = g.kernel_height * g.kernel_width * g.image_channels, count = g.groups * g.grid_channels * columns;
   if (count == 0) return;
   const int64_t pixels = g.batch * g.grid_height * g.grid_width;
-  const Plan plan = plan_product(g.grid_channels, columns, pixels, g.groups);
+  const Plan plan = plan_product(g.grid_channels, columns, pixels, g.groups,
+                                 aligned_16(image) && aligned_16(grid) && g.grid_channels % 4 == 0 && g.image_channels % 4 == 0);
   float* out = plan.parts > 1 ? call.scratch<float>(plan.parts * count) : dweight;
   for (int64_t group = 0; group < g.groups; group += kMostGroups) {
     with_conv_tile(plan.kind, [&]<class T>() {

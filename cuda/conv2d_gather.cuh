@@ -104,7 +104,7 @@ struct TargetsSource {
     static constexpr bool along_k = true;
 
     __device__ void load(float4 (&v)[P::units]) {
-      if (gather.vector) {
+      if (P::whole || gather.vector) {
         const Gather::Tap tap = gather.tap(k);
 #pragma unroll
         for (int u = 0; u < P::units; ++u) v[u] = four_at(k < last ? gather.at(places[u], tap, group) : nullptr);
@@ -150,7 +150,7 @@ struct TapsSource {
         const int target = k + P::k_of(u);
         const bool exists = target < last && lines > 0;
         const Gather::Place place = gather.place(exists ? target : 0);
-        if (gather.vector) {
+        if (P::whole || gather.vector) {
           v[u] = four_at(exists ? gather.at(place, tap, group) : nullptr);
         } else {
 #pragma unroll
@@ -195,7 +195,7 @@ struct PhaseWeightsSource {
         const int y = w.by_taps.take(x);
         const int64_t kernel = (group * w.grid_channels + o) * w.kernel_height + w.tap_y + y * w.tap_y_step;
         const float* at = w.data + (kernel * w.kernel_width + w.tap_x + x * w.tap_x_step) * w.image_channels + line;
-        v[u] = load_four(at, exists ? lines : 0, w.vector);
+        v[u] = load_four(at, exists ? lines : 0, P::whole || w.vector);
       }
       k += P::depth;
     }

@@ -82,7 +82,7 @@ void copy_strided(const CopyStrided& p) {
                   tiles = others.n * down * across;
     planes.tiles_across = Divisor(across, tiles);
     planes.tiles_down = Divisor(down, tiles);
-    const int64_t most = int64_t(call.multiprocessors()) * 64;
+    const int64_t most = int64_t(call.multiprocessors()) * 16;  // two rounds of a full card
     call.launch({unsigned(std::min(tiles, most)), 256}, transpose_kernel, tiles, planes, Places<2>(others), source, target);
   } else if (quads_along(walk, 0, source) && quads_along(walk, 1, target) && walk.inner_stride(1) == 1) {
     call.launch_elements(walk.n / 4, copy_quads_kernel, walk.n / 4, Places<2>(walk, 4), walk.inner_stride(0) == 0, source, target);

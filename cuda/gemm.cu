@@ -71,7 +71,7 @@ void gemm(const GemmParams& p) {
   q.a_vector = aligned_16(q.a) && q.a_ld % 4 == 0;
   q.b_vector = aligned_16(q.b) && q.b_ld % 4 == 0;
 
-  const Plan plan = plan_product(p.m, p.n, p.k, p.batch);
+  const Plan plan = plan_product(p.m, p.n, p.k, p.batch, q.a_vector && q.b_vector);
   q.part = plan.part, q.tiles_m = int(plan.tiles_m), q.tiles_n = int(plan.tiles_n);
   const int64_t count = p.batch * p.m * p.n;
   q.parts_apart = count;

@@ -39,14 +39,14 @@ template <class Visit> void with_precision(Visit&& visit) {
   }
 }
 
-// A product of m x k by k x n, `copies` times side by side.
-inline Plan plan_product(int64_t m, int64_t n, int64_t k, int64_t copies) {
+// A product of m x k by k x n, `copies` times side by side. `vector`: of aligned factors.
+inline Plan plan_product(int64_t m, int64_t n, int64_t k, int64_t copies, bool vector) {
   const auto tiles = [=](int64_t rows, int64_t columns) { return ceil_div(m, rows) * ceil_div(n, columns) * copies; };
   const int64_t most_parts = std::clamp<int64_t>(k / kLeastPart, 1, kMostParts);
   Plan plan{TileKind::middle, 0, 0, 1, 0};
   if (n <= 32) plan.kind = m > 64 ? TileKind::tall : TileKind::small;
   else if (m <= 32) plan.kind = n > 64 ? TileKind::wide : TileKind::small;
-  else if (m > 64 && n > 64 && tiles(128, 128) * most_parts >= 96) plan.kind = TileKind::large;
+  else if (vector && m > 64 && n > 64 && tiles(128, 128) * most_parts >= 96) plan.kind = TileKind::large;
   with_tile(plan.kind, [&]<class T>() { plan.tiles_m = ceil_div<int64_t>(m, T::m), plan.tiles_n = ceil_div<int64_t>(n, T::n); });
   const int64_t blocks = plan.tiles_m * plan.tiles_n * copies;
   if (blocks > 0 && blocks < kFull * 3 / 4) plan.parts = std::min(ceil_div(kFull, blocks), most_parts);

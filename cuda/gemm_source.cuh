@@ -22,8 +22,21 @@ template <MatmulPrecision precision> UAM_HD constexpr int swizzle(int w) {
   return ((w >> 1 ^ w >> 3) & 1) << 4 | ((w ^ w >> 2) & 1) << 3 | (w >> 3 & 1) << 2;
 }
 
-// The part of a stage that a thread moves: `units` of four numbers.
-template <int lines_, int threads, MatmulPrecision precision> struct Part {
+// threadIdx.x, read anew: what is computed from it need not lie in registers from one stage to the next.
+__device__ __forceinline__ int thread_again() {
+#ifdef UAM_CUDA_EMULATED
+  return int(threadIdx.x);
+#else
+  int thread;
+  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
+  return thread;
+#endif
+}
+
+// The part of a stage that a thread moves: `units` of four numbers. `whole`: all of them are aligned and exist or do not, so that
+// there is no code for others.
+template <int lines_, int threads, MatmulPrecision precision, bool whole_> struct Part {
+  static constexpr bool whole = whole_;
   static constexpr int lines = lines_, pack = pack_of(precision), depth = kWords * pack, units = lines * depth / 4 / threads;
   static_assert(units >= 1 && units % pack == 0 && lines % 32 == 0);
 
@@ -35,9 +48,8 @@ template <int lines_, int threads, MatmulPrecision precision> struct Part {
   // Along lines: lanes cover the lines at one k first. The numbers of a word belong to one thread.
   static constexpr int word_threads = lines / 4, word_step = threads / word_threads;
   static __device__ int first_line() { return int(threadIdx.x) % word_threads * 4; }
-  static __device__ int word(int unit) { return int(threadIdx.x) / word_threads + unit / pack * word_step; }
   static UAM_HD constexpr int k_of(int unit) { return pack * (unit / pack * word_step) + unit % pack; }  // from the thread's first
-  static __device__ int k(int unit) { return pack * word(0) + k_of(unit); }
+  static __device__ int k(int unit) { return int(threadIdx.x) / word_threads * pack + k_of(unit); }
 
   static __device__ uint32_t encoded(float x) {
     if constexpr (precision == MatmulPrecision::tf32) return to_tf32(x);
@@ -46,11 +58,12 @@ template <int lines_, int threads, MatmulPrecision precision> struct Part {
 
   // words[kWords][lines]
   static __device__ void store(bool along_k, const float4 (&v)[units], uint32_t* words) {
+    const int tid = thread_again();
     const auto at = [=](int w, int l) { return words + w * lines + (l ^ swizzle<precision>(w)); };
     if (along_k) {
 #pragma unroll
       for (int u = 0; u < units; ++u) {
-        const int l = line(u), w = k() / pack;
+        const int l = tid / line_threads + u * line_step, w = tid % line_threads * 4 / pack;
         if constexpr (pack == 2) {
           *at(w, l) = pack_bf16(v[u].x, v[u].y);
           *at(w + 1, l) = pack_bf16(v[u].z, v[u].w);
@@ -64,7 +77,7 @@ template <int lines_, int threads, MatmulPrecision precision> struct Part {
     } else {
 #pragma unroll
       for (int u = 0; u < units; u += pack) {
-        auto* to = reinterpret_cast<uint4*>(at(word(u), first_line()));
+        auto* to = reinterpret_cast<uint4*>(at(tid / word_threads + u / pack * word_step, tid % word_threads * 4));
         if constexpr (pack == 2) {
           const float4 &low = v[u], &high = v[u + 1];
           *to = make_uint4(pack_bf16(low.x, high.x), pack_bf16(low.y, high.y), pack_bf16(low.z, high.z), pack_bf16(low.w, high.w));
@@ -112,14 +125,14 @@ struct MatrixSource {
       if (along_k) {
 #pragma unroll
         for (int u = 0; u < P::units; ++u) {
-          v[u] = load_four(from, u * P::line_step < lines ? count : 0, vector);
+          v[u] = load_four(from, u * P::line_step < lines ? count : 0, P::whole || vector);
           from += P::line_step * ld;
         }
         at += P::depth;
       } else {
 #pragma unroll
         for (int u = 0; u < P::units; ++u) {
-          v[u] = load_four(from, P::k_of(u) < count ? lines : 0, vector);
+          v[u] = load_four(from, P::k_of(u) < count ? lines : 0, P::whole || vector);
           from += (P::k_of(u + 1) - P::k_of(u)) * ld;
         }
         at += P::depth * ld;

@@ -10,10 +10,12 @@ namespace uam::cuda {
 template <int rows, int columns, int warps_down, int warps_across> struct Tile {
   static constexpr int m = rows, n = columns, threads = 32 * warps_down * warps_across;
   static constexpr int warp_m = m / warps_down, warp_n = n / warps_across, across = warps_across;
+  // The large tile takes aligned matrices only: what other loads need in registers is not to be had there.
+  static constexpr bool whole = m * n == 128 * 128;
   // Blocks that share a multiprocessor: accumulators and the stage on its way take the most of their registers.
   static constexpr int resident(MatmulPrecision precision) {
-    if (m * n == 128 * 128) return precision == MatmulPrecision::bf16 ? 1 : 2;
-    return m * n == 32 * 32 ? 10 : 512 / threads;
+    if (m * n == 32 * 32) return 10;
+    return (precision == MatmulPrecision::bf16 ? whole ? 256 : 384 : 512) / threads;
   }
 };
 using LargeTile = Tile<128, 128, 2, 4>;
@@ -113,8 +115,8 @@ template <class T> struct Sums<T, MatmulPrecision::bf16> : MmaSums<T, MatmulPrec
 // they exist or not. A and B are sources (see MatrixSource) whose lines are the tile's rows and columns.
 template <class T, MatmulPrecision precision, class A, class B, class Target>
 __device__ void multiply_tile(const A& a, const B& b, int count, const Target& target) {
-  using PartA = Part<T::m, T::threads, precision>;
-  using PartB = Part<T::n, T::threads, precision>;
+  using PartA = Part<T::m, T::threads, precision, T::whole>;
+  using PartB = Part<T::n, T::threads, precision, T::whole>;
   constexpr int depth = PartA::depth, words_a = kWords * T::m, words_b = kWords * T::n, band = 32 * T::warp_n;
   static_assert(T::threads / 32 * band <= 2 * (words_a + words_b), "the bands of all warps fit into the stages");
   UAM_SHARED(uint32_t, words, [2 * (words_a + words_b)]);

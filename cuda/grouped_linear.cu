@@ -25,7 +25,7 @@ struct Rows {
   Finish finish;  // bias: [groups, n]
 };
 
-template <class T, MatmulPrecision precision> __global__ __launch_bounds__(T::threads, T::resident(precision)) void rows_kernel(Rows p) {
+template <class T, MatmulPrecision precision> __global__ __launch_bounds__(T::threads, T::whole ? 1 : T::resident(precision)) void rows_kernel(Rows p) {
   const Piece piece = p.pieces[blockIdx.x / unsigned(p.tiles_n)];
   if (piece.count == 0) return;
   const int64_t column = blockIdx.x % unsigned(p.tiles_n) * int64_t(T::n), weight = piece.group * p.n * p.k;
@@ -50,7 +50,7 @@ struct Weights {
 };
 
 template <class T, MatmulPrecision precision>
-__global__ __launch_bounds__(T::threads, T::resident(precision)) void weights_kernel(Weights p) {
+__global__ __launch_bounds__(T::threads, T::whole ? 1 : T::resident(precision)) void weights_kernel(Weights p) {
   const unsigned tiles = unsigned(p.tiles_m) * unsigned(p.tiles_n), index = blockIdx.x / tiles;
   const Piece piece = p.pieces[index];
   if (piece.count == 0) return;
@@ -86,7 +86,8 @@ void multiply_rows(Call& call, Rows p, const Offsets& offsets, int64_t rows) {
   p.y_vector = aligned_16(p.y) && aligned_16(p.pre) && p.n % 4 == 0;
   // as if all groups were of their mean length, without parts of k
   const int64_t mean = ceil_div(rows, std::max<int64_t>(offsets.sequences(), 1));
-  const Plan plan = plan_product(mean, p.n, std::min<int64_t>(p.k, kLeastPart), std::max<int64_t>(offsets.sequences(), 1));
+  const Plan plan =
+      plan_product(mean, p.n, std::min<int64_t>(p.k, kLeastPart), std::max<int64_t>(offsets.sequences(), 1), p.x_vector && p.weight_vector);
   with_tile(plan.kind, [&]<class T>() {
     const CutRows<Piece> cut = cut_rows<Piece>(call, offsets, rows, T::m);
     if (cut.count == 0 || p.n == 0) return;
@@ -104,7 +105,7 @@ void multiply_weights(Call& call, Weights p, const Offsets& offsets, int64_t row
   p.d_pre_vector = aligned_16(p.d_pre) && p.m % 4 == 0;
   p.x_vector = aligned_16(p.x) && p.n % 4 == 0;
   if (groups * count == 0) return;
-  const Plan plan = plan_product(p.m, p.n, ceil_div(rows, groups), groups);
+  const Plan plan = plan_product(p.m, p.n, ceil_div(rows, groups), groups, p.d_pre_vector && p.x_vector);
   // Pieces as long as the mean group's parts; a long group has more of them.
   const int64_t most = std::max<int64_t>(plan.part, kLeastPart);
   const CutRows<Piece> cut = cut_rows<Piece>(call, offsets, rows, most);

@@ -80,7 +80,12 @@ if (chosen.length === 0) throw new Error(`no mutation's file or name contains '$
 
 const copy = mkdtempSync(join(tmpdir(), 'uam-mutate-cuda-'));
 const build = () => execFileSync(process.execPath, ['scripts/build_emulated.mjs'], { cwd: copy, stdio: 'pipe' });
-const env = { ...process.env, UAM_ADDON: join(copy, 'build-emulated', 'Release', 'uam_native.node'), UAM_TEST_BACKENDS: 'cuda' };
+const env = {
+  ...process.env,
+  UAM_ADDON: join(copy, 'build-emulated', 'Release', 'uam_native.node'),
+  UAM_TEST_BACKENDS: 'cuda',
+  TAP_TIMEOUT: '600',
+};
 
 /** The first of the tests that fails in the copy, and what it says; undefined where all pass. */
 function failing(tests) {

@@ -47,7 +47,8 @@ if (mode === 'sanitize' && !sanitizer)
 const asksForCuda = /\b(testBackends|hasCuda|testOp|testClass)\b/;
 const onlyCpu = /[\\/](cells|image)[\\/]/; // their kernels run on the CPU whatever the device
 const slow = /(joint_model|demo_tile)\.test\.js$/; // whole models on images: the emulation would take minutes
-const underSanitizer = /(device|emulation)\.test\.js$/; // sizes the card refuses on purpose; no card at all
+const ofEmulation = /[\\/](native[\\/]emulation|bench[\\/]cuda_bench)\.test\.js$/; // of the emulation itself, and what runs on nothing else
+const underSanitizer = /tensor[\\/]device\.test\.js$/; // it asks for memory that no card has
 
 function testFiles() {
   const every = readdirSync(compiled, { recursive: true })
@@ -56,7 +57,7 @@ function testFiles() {
     .sort();
   return every.filter(
     (file) =>
-      (asksForCuda.test(readFileSync(file, 'utf8')) || /native.emulation\.test/.test(file)) &&
+      (ofEmulation.test(file) ? mode === 'emulated' : asksForCuda.test(readFileSync(file, 'utf8'))) &&
       !onlyCpu.test(file) &&
       !(mode !== 'card' && slow.test(file)) &&
       !(mode === 'sanitize' && underSanitizer.test(file)),

@@ -17,16 +17,16 @@ export type Bound = 'memory' | 'exponentials' | 'arithmetic' | 'matrix';
 
 const table = () => kernelTable('cuda') as unknown as Record<string, (params: object) => void>;
 
-function copyRate(bytes: number): number {
+function copyRate(bytes: number, milliseconds: number): number {
   const n = bytes / 8; // each element is read and written
   const [a, y] = [DeviceArray.allocate('float32', n), DeviceArray.allocate('float32', n)];
   a.fill(1);
   y.fill(1);
-  const rates = [bytes / timed(() => y.set(a), 100).best];
+  const rates = [bytes / timed(() => y.set(a), milliseconds).best];
   if (onCard('floor_memory')) {
     for (const streaming of [false, true]) {
       const params = { loop: floorMemoryLoops.indexOf('copy'), streaming, n, s: 1, a, b: a, y };
-      rates.push(bytes / timed(() => table().floor_memory?.(params), 100).best);
+      rates.push(bytes / timed(() => table().floor_memory?.(params), milliseconds).best);
     }
   }
   a.release();
@@ -34,22 +34,28 @@ function copyRate(bytes: number): number {
   return Math.max(...rates);
 }
 
-function computeRate(loop: (typeof floorComputeLoops)[number], operations: number, pieces: number, iterations: number): number | undefined {
+function computeRate(
+  loop: (typeof floorComputeLoops)[number],
+  operations: number,
+  pieces: number,
+  iterations: number,
+  milliseconds: number,
+): number | undefined {
   if (!onCard('floor_compute')) return undefined;
   const result = DeviceArray.allocate('float32', pieces);
   const params = { loop: floorComputeLoops.indexOf(loop), pieces, iterations, s: 0.5, result };
-  const { best } = timed(() => table().floor_compute?.(params), 100);
+  const { best } = timed(() => table().floor_compute?.(params), milliseconds);
   result.release();
   return (pieces * iterations * FLOOR_LANES * operations) / best;
 }
 
 /** Takes about a second on a card. `tiny`: sizes for the emulation, whose rates mean nothing. */
 export function measureRates(tiny: boolean): CardRates {
-  const [pieces, iterations] = tiny ? [2, 1] : [16_384, 64];
+  const [pieces, iterations, milliseconds] = tiny ? [2, 1, 0] : [16_384, 64, 100];
   return {
-    copy: copyRate(tiny ? 2 ** 14 : 2 ** 31),
-    fma: computeRate('fma', 2, pieces, iterations),
-    exp2: computeRate('exp2', 1, pieces, iterations),
+    copy: copyRate(tiny ? 2 ** 14 : 2 ** 31, milliseconds),
+    fma: computeRate('fma', 2, pieces, iterations, milliseconds),
+    exp2: computeRate('exp2', 1, pieces, iterations, milliseconds),
     matrix: {},
   };
 }

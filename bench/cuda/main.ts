@@ -66,7 +66,7 @@ async function measure(item: CudaCase, plan: Plan): Promise<Measured | undefined
     try {
       const ours = scope(() => {
         const { run, error } = item.setup();
-        return { ...timed(run, plan.emulated ? 0 : plan.milliseconds), error: error() };
+        return { ...timed(run, plan.milliseconds), error: error() };
       });
       releaseHeld();
       const peer = await ask(plan, item.peer, what);
@@ -85,7 +85,7 @@ async function measureMatrixRates(plan: Plan): Promise<void> {
   for (const precision of ['bf16', 'tf32'] as Precision[]) {
     const size = plan.emulated ? 32 : 8192;
     const large = productCase('square', size, size, size, precision);
-    const seconds: number[] = scope(() => [timed(large.setup().run, plan.emulated ? 0 : 200).best]);
+    const seconds: number[] = scope(() => [timed(large.setup().run, plan.milliseconds / 2).best]);
     releaseHeld();
     const peer = await ask(plan, large.peer, `square ${precision}`);
     plan.rates.matrix[precision] = (2 * size ** 3) / Math.min(...seconds, ...(peer ? [peer] : []));
@@ -191,7 +191,7 @@ async function main(): Promise<number> {
   const start = performance.now();
   const rates = measureRates(emulated);
   const plan: Plan = {
-    ...{ milliseconds: values.quick ? 60 : 400, emulated, wanted, rates, missing: [] },
+    ...{ milliseconds: emulated ? 0 : values.quick ? 60 : 400, emulated, wanted, rates, missing: [] },
     deadline: start + 60_000 * Number(values.minutes),
     peer: values['no-torch'] || emulated ? undefined : await startPeer(),
   };

@@ -71,7 +71,7 @@ export interface TrainingFigure extends Figure {
 export function* trainingFigures(tiny: boolean, milliseconds: number): Generator<TrainingFigure> {
   const size = tiny ? 'S' : 'B';
   const steps: Step[] = tiny
-    ? [{ kind: 'feature', cells: 2, size }]
+    ? [{ kind: 'cell', cells: 8, size }]
     : [
         { kind: 'feature', cells: 32, size },
         { kind: 'feature', cells: 256, size },

@@ -5,10 +5,11 @@ import { CHANNELS } from '../radiomics/channels.js';
 import type { ExtractOptions } from '../radiomics/extract_options.js';
 import type { Parameters } from '../radiomics/parameter_file.js';
 import type { CommonFlags } from './command.js';
+import type { DeviceFlags } from './device_flag.js';
 import { items, numberFlag, wordFlag } from './flag_values.js';
 
 /** As commander gives them: texts, and true for what stands without a value. */
-export interface FeatureFlags extends CommonFlags {
+export interface FeatureFlags extends CommonFlags, DeviceFlags {
   image?: string;
   mask?: string;
   out?: string;

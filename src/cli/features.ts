@@ -9,6 +9,7 @@ import type { FeatureTable } from '../radiomics/table.js';
 import { STATUS_NAMES } from '../radiomics/table_columns.js';
 import { formatOf, openTableWriter, type TableWriter } from '../radiomics/table_writer.js';
 import type { CliCommand } from './command.js';
+import { addDeviceFlag, deviceFlag } from './device_flag.js';
 import type { Engine, Found } from './engine.js';
 import { EXIT, isAboutOneImage } from './exit_codes.js';
 import { catalogueText, extractOptions, type FeatureFlags } from './feature_flags.js';
@@ -20,7 +21,7 @@ import type { Session } from './session.js';
 
 export const featuresCommand: CliCommand<FeatureFlags> = {
   flags(command: Command): void {
-    command
+    addDeviceFlag(command, 'the features of the cells (not filters, rings and neighbours)')
       .option(
         '--image <path>',
         'an image (PNG, JPEG, TIFF, SVS), a folder of them, or a manifest: a CSV file with the columns image, mask, ...',
@@ -80,7 +81,8 @@ export async function runFeatures(flags: FeatureFlags, engine: Engine, session: 
   const mpp = numberFlag('mpp', flags.mpp, 'above 0');
   const parameters = flags.settings === undefined ? undefined : await readParameterFile(flags.settings, knownFeatures());
   for (const { code, message } of parameters?.warnings ?? []) session.log.warn(message, { code });
-  const options = extractOptions(flags, parameters);
+  const device = deviceFlag(flags, session);
+  const options = { ...extractOptions(flags, parameters), ...(device && { device }) };
   const inputs = await findInputs({ image: flags.image as string, mask: flags.mask, segment: flags.segment ?? false });
   for (const note of inputs.notes) session.log.warn(note);
   if (mpp !== undefined && inputs.pairs.some((pair) => pair.mpp !== undefined)) {

@@ -2,7 +2,7 @@
 import { mismatch, UamError } from '../errors.js';
 import type { LabelMask, RasterImage } from '../image/image.js';
 import type { StainChoice } from '../image/stains.js';
-import { type Device, kernelTable } from '../native/device.js';
+import { chooseDevice, type Device } from '../native/device.js';
 import { checkChoice, chooseFeatures, type FeatureChoice, featureClasses } from './catalogue.js';
 import { type Channel, checkChannels } from './channels.js';
 import { derivedImageNames, type ImageTypeOptions } from './image_types.js';
@@ -31,11 +31,11 @@ export interface ExtractOptions {
   /** Cells per block: what is computed between two reports of progress. Default 4096. Results do not depend on it. */
   blockSize?: number;
   /**
-   * What computes the features: `'cuda'` takes the graphics card for the cells of the mask, shape2d and the classes of PyRadiomics that
-   * read a channel; filters, rings, morphology, gradients and neighbours run on the CPU all the same. Default `'cpu'`. The rows are the
-   * CPU's but for the last bits of logarithms and exponentials.
+   * What computes the features: `'cpu'`, `'cuda'`, `'cuda:1'` (that card) or `'auto'` (a card where there is one, else the CPU). A card
+   * finds the cells and computes shape2D and PyRadiomics' classes of texture; filters, the places of rings, morphology, gradients and
+   * neighbours run on the CPU all the same. The values are the CPU's but for the last bits of logarithms and exponentials. Default `'cpu'`.
    */
-  device?: Device;
+  device?: string;
   /** Ends the extraction; the promise then rejects with `UAM_ABORTED`. */
   signal?: AbortSignal | undefined;
   /** Called after each block. */
@@ -86,8 +86,6 @@ export function readOptions(image: RasterImage, options: ExtractOptions): Reques
   if (!Number.isSafeInteger(blockSize) || blockSize < 1) throw refuse('blockSize', 'a whole number of at least 1', blockSize);
   if (!(typeof ringWidth === 'number' && ringWidth > 0 && ringWidth < Infinity)) throw refuse('ringWidth', 'a number above 0', ringWidth);
   if (!isMeasuringScale(scale)) throw refuse('mpp', "micrometres per pixel, a number above 0, or 'own'", scale);
-  if (device !== 'cpu' && device !== 'cuda') throw refuse('device', "'cpu' or 'cuda'", device);
-  if (device === 'cuda') kernelTable(device); // an error that names the driver's reason, before any work
   if (onProgress !== undefined && typeof onProgress !== 'function') throw refuse('onProgress', 'a function', onProgress);
   if (!Array.isArray(channels) || channels.length === 0) throw refuse('channels', "a list such as ['grey']", JSON.stringify(channels));
   if (Object.keys(imageTypes).length === 0) throw refuse('imageTypes', 'at least one image type, such as { Original: {} }', '{}');
@@ -97,7 +95,7 @@ export function readOptions(image: RasterImage, options: ExtractOptions): Reques
   derivedImageNames(imageTypes); // refuses what it does not know
   const given = settings.spacing ?? checkMpp(image);
   return {
-    ...{ settings, choice, imageTypes, stains, ringWidth, scale, blockSize, device },
+    ...{ settings, choice, imageTypes, stains, ringWidth, scale, blockSize, device: chooseDevice(device) },
     channels: checkChannels(channels),
     spacing: given ? [given[0], given[1]] : [1, 1],
     physical: given !== undefined,

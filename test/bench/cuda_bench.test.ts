@@ -52,6 +52,6 @@ t.test(
       t.ok(Number(error) < allowed, line);
     }
     t.match(stdout, /0 of \d+ values differ in a bit from the CPU's/);
-    t.match(stdout, /UAM-S, 2 cells, feature tokens/);
+    t.match(stdout, /UAM-S, 8 cells, cell tokens/);
   },
 );

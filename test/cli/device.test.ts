@@ -16,6 +16,7 @@ const COMMANDS = Object.freeze({
   train: ['train', '--manifest', file('none.csv'), '--out', file('none.safetensors')],
   predict: ['predict', '--image', file('none.png'), '--model', file('none.safetensors'), '--segment'],
   evaluate: ['evaluate', '--manifest', file('none.csv'), '--model', file('none.safetensors')],
+  features: ['features', '--image', file('none.png'), '--segment', '--out', file('none.csv')],
   analyse: ['analyse', file('none.tif'), '--model', file('none.safetensors'), '--out', file('none')],
 });
 

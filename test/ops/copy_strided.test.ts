@@ -32,6 +32,11 @@ t.test('permute and transpose', async (t) => {
           [2, 17, 1, 19],
           [3, 1, 0, 2],
         ],
+        // more tiles than a card takes at once
+        [
+          [270, 260],
+          [1, 0],
+        ],
         // planes whose axes are not neighbours, and runs of four
         [
           [3, 40, 33],

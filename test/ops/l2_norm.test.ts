@@ -7,12 +7,13 @@ t.test('lengths around the lanes and the block, the same bits for any number of 
   for (const n of [0, 1, 2, 31, 32, 33, 32767, 32768, 32769, 100000]) {
     const x = randomTensor([n], n + 1, -3, 3);
     const expected = onBackend({ name: 'oracle', backend: 'reference' }, 1, () => l2Norm(Tensor.from(Float64Array.from(x.data))));
-    const norms = testBackends().flatMap((backend) => [1, 2, 4].map((threads) => onBackend(backend, threads, () => l2Norm(x))));
+    const natively = testBackends().filter(({ backend }) => backend !== 'reference');
+    const norms = natively.flatMap((backend) => [1, 2, 4].map((threads) => onBackend(backend, threads, () => l2Norm(x))));
     t.ok(
       norms.every((norm) => Math.abs(norm - expected) <= 1e-7 * expected),
       `n = ${n}`,
     );
-    t.equal(new Set(norms.slice(3)).size, 1, 'threads and instruction sets agree');
+    t.equal(new Set(norms).size, 1, 'threads and instruction sets agree');
   }
 });
 

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { layerNorm, noGrad, Tensor } from '../../src/index.js';
+import { grad, layerNorm, noGrad, Tensor } from '../../src/index.js';
+import { hasCuda } from '../../src/native/device.js';
 import { onBackend, testBackends } from '../support/backends.js';
 import { relativeError } from '../support/near.js';
 import { randomTensor } from '../support/random.js';
@@ -20,11 +21,28 @@ t.test('every width around the vector, and rows around the block', async (t) => 
     ...widths.map((width): OpCase => ({ name: `width ${width}`, inputs: affine(3, width), run, gradTolerance: width === 2 ? 1e-2 : 5e-6 })),
     { name: 'one row longer than a chunk of the sums', inputs: affine(1, 4099), run },
     ...[1, 31, 32, 33, 1023, 1024, 1025].map((rows): OpCase => ({ name: `${rows} rows`, inputs: affine(rows, 16), run })),
+    // a card's teams of threads: a warp with several fours each, a block, a block that reads again
+    ...[130, 300, 512, 600, 1028, 1501, 4100].map((width): OpCase => ({ name: `wide ${width}`, inputs: affine(2, width), run })),
     { name: 'no rows', inputs: affine(0, 5), run },
     { name: 'no weight, no bias', inputs: { x: randomTensor([2, 3, 19], 4) }, run },
     { name: 'gradient of weight only', inputs: affine(5, 20), wrt: ['weight'], run },
     { name: 'gradient of x only', inputs: affine(5, 20), wrt: ['x'], run },
   ]);
+});
+
+t.test('more rows than a card takes at once', { skip: !hasCuda() && 'there is no card' }, async (t) => {
+  const gradients = (backend: 'cpu' | 'cuda') =>
+    onBackend({ name: backend, backend }, 1, () => {
+      const inputs: Record<string, Tensor> = affine(514, 516);
+      const list = ['x', 'weight', 'bias'].map((name) => (inputs[name] as Tensor).requireGrad());
+      const result = run(inputs);
+      const out = result instanceof Tensor ? result : (result.out as Tensor);
+      return grad(out, list, { upstream: randomTensor([514, 516], 9) }).map((gradient) => gradient.data.slice());
+    });
+  const expected = gradients('cpu');
+  gradients('cuda').forEach((gradient, i) => {
+    t.ok(relativeError(gradient, expected[i] as Float32Array) < 5e-6);
+  });
 });
 
 t.test('width 1 gives the bias, and no gradient reaches x', async (t) => {

@@ -20,6 +20,7 @@ function ffnCase(tokens: number, width: number, hidden: number, experts: number,
       const { out, loadBalance, zLoss } = call(inputs, options);
       return { out, loadBalance, zLoss };
     },
+    onHost: options.capacity !== undefined, // which choices stay is counted on the CPU
   };
 }
 

@@ -1,5 +1,8 @@
 import t from 'tap';
-import { addRmsNorm, rmsNorm, Tensor } from '../../src/index.js';
+import { addRmsNorm, grad, rmsNorm, Tensor } from '../../src/index.js';
+import { hasCuda } from '../../src/native/device.js';
+import { onBackend } from '../support/backends.js';
+import { relativeError } from '../support/near.js';
 import { randomTensor } from '../support/random.js';
 import { type OpCase, testOp } from '../support/spec.js';
 
@@ -25,6 +28,10 @@ t.test('every width around the vector, and rows around the block', async (t) => 
       .map((width): OpCase => ({ name: `residual and gate, width ${width}`, inputs: everything(3, width), run: runResidual })),
     { name: 'one row longer than a chunk of the sums', inputs: everything(1, 4099), run: runResidual },
     ...[1, 31, 32, 33, 1023, 1024, 1025].map((rows): OpCase => ({ name: `${rows} rows`, inputs: everything(rows, 16), run: runResidual })),
+    // a card's teams of threads: a warp with several fours each, a block, a block that reads again
+    ...[130, 300, 512, 600, 1028, 1501, 4100].map(
+      (width): OpCase => ({ name: `wide ${width}`, inputs: everything(2, width), run: runResidual }),
+    ),
     { name: 'no rows', inputs: everything(0, 5), run: runResidual },
     { name: 'x alone', inputs: { x: randomTensor([2, 3, 19], 4) }, run },
     { name: 'gate alone', inputs: { x: randomTensor([5, 19], 4), z: randomTensor([5, 19], 5) }, run },
@@ -34,6 +41,21 @@ t.test('every width around the vector, and rows around the block', async (t) => 
     { name: 'only the sum flows back', inputs: everything(5, 20), upstream: ['sum'], run: runResidual },
     { name: 'only the norm flows back', inputs: everything(5, 20), upstream: ['out'], run: runResidual },
   ]);
+});
+
+t.test('more rows than a card takes at once', { skip: !hasCuda() && 'there is no card' }, async (t) => {
+  const gradients = (backend: 'cpu' | 'cuda') =>
+    onBackend({ name: backend, backend }, 1, () => {
+      const inputs: Record<string, Tensor> = everything(514, 516);
+      const list = ['x', 'weight', 'z'].map((name) => (inputs[name] as Tensor).requireGrad());
+      const result = runResidual(inputs);
+      const out = result instanceof Tensor ? result : (result.out as Tensor);
+      return grad(out, list, { upstream: randomTensor([514, 516], 9) }).map((gradient) => gradient.data.slice());
+    });
+  const expected = gradients('cpu');
+  gradients('cuda').forEach((gradient, i) => {
+    t.ok(relativeError(gradient, expected[i] as Float32Array) < 5e-6);
+  });
 });
 
 t.test('values whose squares overflow or vanish in float32', async (t) => {
