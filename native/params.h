@@ -3,6 +3,7 @@
 //   v.array("u", u, {tokens, dim})               a typed array of exactly that many elements
 //   v.optional("z", z, {tokens, dim})            the same, or absent (data == nullptr)
 //   v.offsets("offsets", offsets, tokens)        int32 [0 .. tokens], rising; copied, so it cannot change under us
+//   v.unchecked_offsets("offsets", offsets, n)   the same, or on the card, where nobody has checked them
 //   v.number / v.flag / v.choice                 a float, a boolean, a small enumeration
 // Dims come before the arrays whose length they state. The binding checks all of it before a kernel runs.
 #pragma once

@@ -66,7 +66,8 @@ class Reader {
     if (!given.IsUndefined() && !given.IsNull()) array(field, value, shape);
   }
 
-  void offsets(const char* field, Offsets& offsets, int64_t total) {
+  // Offsets that may live on the card, where a kernel made them: nobody has looked at them.
+  void unchecked_offsets(const char* field, Offsets& offsets, int64_t total) {
     const Napi::Value given = args_.Get(field);
     if (const DeviceArray* array = device_array(given)) {
       int32_t* data = nullptr;
@@ -76,6 +77,11 @@ class Reader {
       if (offsets.count < 1) fail("UAM_ARGUMENT", field, "at least one offset (0)", "an empty array");
       return;
     }
+    this->offsets(field, offsets, total);
+  }
+
+  void offsets(const char* field, Offsets& offsets, int64_t total) {
+    const Napi::Value given = args_.Get(field);
     if (!given.IsTypedArray() || given.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array)
       fail("UAM_DTYPE", field, "an Int32Array of sequence offsets", describe(given));
     auto array = given.As<Napi::Int32Array>();

@@ -21,7 +21,7 @@ struct BiasActivationBwd {
     v.choice("activation", activation, int(Activation::count));
     v.dim("rows", rows);
     v.dim("columns", columns);
-    v.offsets("offsets", offsets, rows);
+    v.unchecked_offsets("offsets", offsets, rows);
     v.array("dy", dy, {rows, columns});
     v.optional("pre", pre, {rows, columns});
     v.optional("dPre", d_pre, {rows, columns});

@@ -22,7 +22,7 @@ struct GroupedLinearFwd {
     v.dim("rows", rows);
     v.dim("inputs", inputs);
     v.dim("outputs", outputs);
-    v.offsets("offsets", offsets, rows);
+    v.unchecked_offsets("offsets", offsets, rows);
     v.array("x", x, {rows, inputs});
     v.array("weight", weight, {offsets.sequences(), outputs, inputs});
     v.optional("bias", bias, {offsets.sequences(), outputs});
@@ -43,7 +43,7 @@ struct GroupedLinearBwd {
     v.dim("rows", rows);
     v.dim("inputs", inputs);
     v.dim("outputs", outputs);
-    v.offsets("offsets", offsets, rows);
+    v.unchecked_offsets("offsets", offsets, rows);
     v.array("x", x, {rows, inputs});
     v.array("weight", weight, {offsets.sequences(), outputs, inputs});
     v.array("dPre", d_pre, {rows, outputs});

@@ -195,6 +195,11 @@ void exchanges() {
     expect(__syncthreads_or(threadIdx.x == 95) == 1 && __syncthreads_or(0) == 0, "syncthreads_or");
     if (lane < 16) expect(__shfl_xor_sync(0xffffu, lane, 1) == (lane ^ 1), "half a warp");
   });
+  launch(2, 32, [] { expect(__ballot_sync(kWholeWarp, true) == kWholeWarp, "votes of lanes that have ended since"); });
+  launch(2, 32, [] {
+    if (threadIdx.x < 4) return;
+    expect(__ballot_sync(kWholeWarp, true) == (kWholeWarp & ~15u), "no votes of lanes that ended before");
+  });
 }
 
 void atomics() {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { type MatmulPrecision, setMatmulPrecision } from '../../src/native/device.js';
 import { type GemmParams, gemm } from '../../src/ops/gemm.js';
 import { onBackend, testBackends } from '../support/backends.js';
 import { relativeError, sameBits } from '../support/near.js';
@@ -19,6 +20,7 @@ interface Product {
 }
 
 const natives = testBackends().filter(({ backend }) => backend !== 'reference');
+const cuda = natives.find(({ backend }) => backend === 'cuda');
 const random = (size: number, seed: number) => randomTensor([size], seed).data as Float32Array;
 /** A copy that starts one element into its buffer. */
 const misaligned = (data: Float32Array) => {
@@ -113,6 +115,63 @@ t.test('past every block: rows, columns, chunks and parts of k', async (t) => {
         const product: Product = { m, n, k, ...orientation, accumulate, bias: !accumulate };
         const error = errorOf(product);
         t.ok(error < 4e-6, `${name(product)}: ${error}`);
+      }
+    }
+  }
+});
+
+t.test('the largest tiles of a card: many of them, and cut along k', async (t) => {
+  for (const orientation of transposes.slice(1, 3)) {
+    const error = errorOf({ m: 68, n: 72, k: 20, batch: 96, bBatch: 1, bias: true, ...orientation });
+    t.ok(error < 2e-6, `${name(orientation as Product)}: ${error}`);
+  }
+  const error = errorOf({ m: 132, n: 68, k: 12300, transposeA: true, accumulate: true });
+  t.ok(error < 4e-6, `${error}`);
+});
+
+/** The nearest number of `bits` bits behind the first one: 7 for bf16, 10 for tf32. */
+function rounded(data: Float32Array, bits: number): Float32Array {
+  const words = new Uint32Array(data.slice().buffer);
+  const unit = 2 ** (23 - bits);
+  return new Float32Array(words.map((word) => Math.round(word / unit) * unit).buffer);
+}
+
+t.test('tensor cores: exact on factors that they hold, near on others', { skip: cuda ? false : 'no card' }, async (t) => {
+  const shapes: Product[] = [
+    { m: 29, n: 31, k: 40 },
+    { m: 20, n: 100, k: 70 },
+    { m: 100, n: 9, k: 71 },
+    { m: 70, n: 70, k: 33 },
+    { m: 40, n: 40, k: 1100 },
+    { m: 68, n: 72, k: 20, batch: 96, bBatch: 1 },
+    { m: 5, n: 6, k: 0 },
+  ];
+  const run = (precision: MatmulPrecision, params: GemmParams) => {
+    const expected = { ...params, c: new Float64Array(params.c.length) };
+    gemm.reference(expected);
+    onBackend(cuda as (typeof natives)[number], 1, () => {
+      setMatmulPrecision(precision);
+      try {
+        gemm(params);
+      } finally {
+        setMatmulPrecision('float32');
+      }
+    });
+    return relativeError(params.c, expected.c, Math.sqrt(params.k + 1) / 2);
+  };
+  for (const [precision, bits, tolerance] of [
+    ['tf32', 10, 1e-3],
+    ['bf16', 7, 8e-3],
+  ] as const) {
+    for (const shape of shapes) {
+      // every orientation of factors for the first shapes, one for those that take long to emulate
+      for (const orientation of shape.m < 40 ? transposes : transposes.slice(shape.m % 3, (shape.m % 3) + 1)) {
+        const params = paramsOf({ ...shape, ...orientation, bias: true });
+        const error = run(precision, params);
+        t.ok(error < tolerance && (error > 1e-5 || shape.k === 0), `${precision} ${name({ ...shape, ...orientation })}: ${error}`);
+        const held = { ...params, a: rounded(params.a as Float32Array, bits), b: rounded(params.b as Float32Array, bits) };
+        const exact = run(precision, held);
+        t.ok(exact < 4e-6, `${precision} ${name({ ...shape, ...orientation })}, rounded before: ${exact}`);
       }
     }
   }
