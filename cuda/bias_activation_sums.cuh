@@ -19,9 +19,8 @@ struct Strips {
 };
 // The same table made on the card, for boundaries that a kernel made. Nobody has checked those: they are clamped, so that they rise within
 // the rows. There are as many places as there may be pieces; those beyond the last one are empty.
-template <class Piece>
-__global__ void cut_rows_kernel(const int32_t* offsets, int64_t groups, int64_t rows, int64_t most, int64_t places, Piece* pieces,
-                                int32_t* first) {
+template <class Piece> __global__ void cut_rows_kernel(const int32_t* offsets, int64_t groups, int64_t rows, int64_t most, int64_t places,
+                                                       Piece* pieces, int32_t* first) {
   for (int64_t i = first_element(); i <= places; i += element_step()) {
     Piece found = Piece::of(0, 0, 0);
     int64_t begin = 0, before = 0;
@@ -97,11 +96,11 @@ void sum_strips(Call& call, const CutRows<Strip>& strips, int64_t sequences, int
   float* partial = sums ? call.scratch<float>(count * columns) : nullptr;
   if (count * across > INT32_MAX) throw KernelError("UAM_ARGUMENT", "too many rows and columns for one sum");
   if (count > 0)
-    call.launch({unsigned(count * across), {kStripColumns, kStripLanes}}, strip_sums_kernel<Value>, columns, across,
-                strips.pieces, value, partial);
+    call.launch({unsigned(count * across), {kStripColumns, kStripLanes}}, strip_sums_kernel<Value>, columns, across, strips.pieces, value,
+                partial);
   if (sums)
-    call.launch_elements(sequences * columns, add_strips_kernel, sequences, columns, strips.first,
-                         static_cast<const float*>(partial), sums);
+    call.launch_elements(sequences * columns, add_strips_kernel, sequences, columns, strips.first, static_cast<const float*>(partial),
+                         sums);
 }
 
 // sums[c] = the sum over all rows of x[row, c]

@@ -25,7 +25,8 @@ struct Rows {
   Finish finish;  // bias: [groups, n]
 };
 
-template <class T, MatmulPrecision precision> __global__ __launch_bounds__(T::threads, T::whole ? 1 : T::resident(precision)) void rows_kernel(Rows p) {
+template <class T, MatmulPrecision precision>
+__global__ __launch_bounds__(T::threads, T::whole ? 1 : T::resident(precision)) void rows_kernel(Rows p) {
   const Piece piece = p.pieces[blockIdx.x / unsigned(p.tiles_n)];
   if (piece.count == 0) return;
   const int64_t column = blockIdx.x % unsigned(p.tiles_n) * int64_t(T::n), weight = piece.group * p.n * p.k;
