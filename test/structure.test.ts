@@ -154,6 +154,7 @@ t.test('every file of kernels/ and cuda/ belongs to a kernel', async (t) => {
     'rows.cuh',
     'quads.cuh',
     'strided.cuh',
+    'partial_sums.cuh',
     'philox.cuh',
     'column_totals.cuh',
     'partial_sums.cuh',

@@ -12,8 +12,8 @@ export {
   type Truth,
 } from './dataset.js';
 export { type DemoTile, type DemoTileOptions, demoTile, demoTileAsync } from './demo_tile.js';
-export { atTemperature, type EvaluateOptions, evaluate } from './evaluate.js';
 export type { OnDevice } from './devices.js';
+export { atTemperature, type EvaluateOptions, evaluate } from './evaluate.js';
 export type { Augmentation, FitOptions, FitProgress, FitSettings } from './fit_options.js';
 export { holdOut } from './held_out.js';
 export type { ImageInput, ScaledImage } from './image_cells.js';
