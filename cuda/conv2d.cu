@@ -48,7 +48,8 @@ struct Conv {
   const float* bias;
 };
 
-template <class T, MatmulPrecision precision, bool to_grid> __global__ __launch_bounds__(T::threads) void conv_kernel(Conv p) {
+template <class T, MatmulPrecision precision, bool to_grid>
+__global__ __launch_bounds__(T::threads, T::whole ? 1 : 384 / T::threads) void conv_kernel(Conv p) {
   const TilePlace tile = tile_place(blockIdx.x, p.tiles_m, p.tiles_n);
   const int64_t group = p.first_group + blockIdx.y;
   const int row = tile.m * T::m, column = tile.n * T::n, first = int(blockIdx.z) * p.part, count = max(min(p.part, p.k - first), 0);
@@ -81,7 +82,8 @@ struct WeightGradient {
   bool grid_vector, out_vector;
 };
 
-template <class T, MatmulPrecision precision> __global__ __launch_bounds__(T::threads) void weight_gradient_kernel(WeightGradient p) {
+template <class T, MatmulPrecision precision>
+__global__ __launch_bounds__(T::threads, T::whole ? 1 : 384 / T::threads) void weight_gradient_kernel(WeightGradient p) {
   const TilePlace tile = tile_place(blockIdx.x, p.tiles_m, p.tiles_n);
   const int64_t group = p.first_group + blockIdx.y;
   const int row = tile.m * T::m, column = tile.n * T::n, first = int(blockIdx.z) * p.part, count = max(min(p.part, p.pixels - first), 0);
