@@ -12,16 +12,16 @@ import { fileURLToPath } from 'node:url';
 const mutations = [
   [
     'barrier between two tiles of the scan',
-    'cuda/selective_scan.cu',
+    'cuda/selective_scan_forward.cuh',
     'if (more) stage(buffer ^ 1);\n    __syncthreads();',
     'if (more) stage(buffer ^ 1);',
     ['ops/selective_scan'],
   ],
   [
     'steps behind the end of a sequence',
-    'cuda/selective_scan.cu',
-    'const bool there = at.active && step < segment.steps;\n      const float raw',
-    'const bool there = at.active;\n      const float raw',
+    'cuda/selective_scan_forward.cuh',
+    'const bool there = at.active && step < segment.steps;\n      const float dt',
+    'const bool there = at.active;\n      const float dt',
     ['ops/selective_scan'],
   ],
   [

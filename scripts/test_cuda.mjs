@@ -46,7 +46,7 @@ if (mode === 'sanitize' && !sanitizer)
 // ---- which files ----
 const asksForCuda = /\b(testBackends|hasCuda|testOp|testClass)\b/;
 const onlyCpu = /[\\/](cells|image)[\\/]/; // their kernels run on the CPU whatever the device
-const slow = /(joint_model|demo_tile)\.test\.js$/; // whole models on images: the emulation would take minutes
+const slow = /(joint_model|demo_tile|uam[\\/]gradients)\.test\.js$/; // whole models, large: the emulation would take minutes; on_card has small ones
 const ofEmulation = /[\\/](native[\\/]emulation|bench[\\/]cuda_bench)\.test\.js$/; // of the emulation itself, and what runs on nothing else
 const underSanitizer = /tensor[\\/]device\.test\.js$/; // it asks for memory that no card has
 
