@@ -166,7 +166,9 @@ t.test('feature maps of another encoder, tiles without cells', { skip }, async (
     );
     const { regions } = scope(() => noGrad(() => model.forward({ image: randomFeatures(levels, [32, 32], { modelHash: 'another' }) })));
     model.dispose();
-    return { regions: onHost(regions as Tensor) };
+    const found = onHost(regions as Tensor);
+    regions?.dispose();
+    return { regions: found };
   };
   compare(t, 'maps', run('cuda'), run('cpu'));
 });
