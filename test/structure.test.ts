@@ -157,7 +157,6 @@ t.test('every file of kernels/ and cuda/ belongs to a kernel', async (t) => {
     'partial_sums.cuh',
     'philox.cuh',
     'column_totals.cuh',
-    'partial_sums.cuh',
     'loss_total.cuh',
     'prefix_sum.cuh',
     'stable_order.cuh',
