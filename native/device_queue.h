@@ -38,7 +38,7 @@ class DeviceQueue {
 std::shared_ptr<DeviceQueue> make_cuda_queue();
 void select_cuda_device(int index);  // the card that queues made from now on use
 struct CudaCard {
-  std::string name, architectures;  // compiled in: "8.0, 9.0, PTX 9.0"
+  std::string name, architectures;  // compiled in: "8.0, 9.0, PTX 8.0"
   int index, major, minor, driver, runtime;
   int64_t memory, free;
 };
