@@ -85,6 +85,7 @@ const env = {
   UAM_ADDON: join(copy, 'build-emulated', 'Release', 'uam_native.node'),
   UAM_TEST_BACKENDS: 'cuda',
   TAP_TIMEOUT: '600',
+  TAP_BAIL: '1',
 };
 
 /** The first of the tests that fails in the copy, and what it says; undefined where all pass. */
