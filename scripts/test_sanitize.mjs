@@ -11,7 +11,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const compiled = join(root, 'build', 'js', 'test');
 const filter = process.argv[2] ?? '';
 const minutes = 5; // for one test file
-const otherAddons = /(load|settings)\.test\.js$/; // or none
+const otherAddons = /(load|settings|device_workers|emulation|cuda_budget)\.test\.js$/; // or none, or programs of their own
 const noKernels =
   /(fuzz|jpeg|png|tiff|number_text|parquet_writer|table|table_writer|parameter_file|features_doc|polygon_files|write_geojson)\.test\.js$/;
 const slow = /segment_tiles\.test\.js$/; // minutes, on the kernels that segment.test.js runs
