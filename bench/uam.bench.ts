@@ -2,25 +2,13 @@
 // time goes, what memory it takes, and a slide of cells through `UAM.predict`.
 
 import { CellClassifier, classifierConfig } from '../src/heads/cell_classifier.js';
-import {
-  adamwState,
-  adamwStep,
-  backward,
-  CellDataset,
-  crossEntropy,
-  memory,
-  noGrad,
-  runtimeInfo,
-  scope,
-  setThreads,
-  Tensor,
-  UAM,
-} from '../src/index.js';
+import { CellDataset, memory, noGrad, runtimeInfo, scope, setThreads, Tensor, UAM } from '../src/index.js';
 import type { CellBatch } from '../src/tokens/cell_batch.js';
 import type { BenchCase, FigureCase, TimedCase, Work } from './harness.js';
 import { type OpShare, profileOps } from './op_profile.js';
 import { random } from './passes.js';
 import type { UamShape } from './peer_shapes.js';
+import { trainingStep } from './training_step.js';
 
 const FEATURES = 102;
 /** As in tumour: cells per square micrometre. */
@@ -94,19 +82,9 @@ function prediction(setting: Setting): () => void {
 }
 
 /** One step: forward, backward, AdamW. */
-function trainingStep(setting: Setting): () => void {
+function stepOf(setting: Setting): () => void {
   const { model, batch, target } = make(setting);
-  const parameters = model.train().parameters();
-  const state = adamwState(parameters);
-  let step = 0;
-  return () =>
-    scope(() => {
-      const { logits } = model.forward(batch, { at: { seed: 1, step: step++ } });
-      backward(crossEntropy(logits, target));
-      const gradients = parameters.map(({ grad }) => grad);
-      adamwStep(parameters, gradients, state, { learningRate: 1e-4, clipNorm: 1 });
-      model.zeroGrad();
-    });
+  return trainingStep(model, batch, target);
 }
 
 function peerOf({ size, kind, architecture }: Setting, mode: UamShape['mode']): { peers?: UamShape } {
@@ -122,7 +100,7 @@ function timedCases(setting: Setting): TimedCase[] {
     { name: `predict ${nameOf(setting)}`, setup: () => prediction(setting), work: { parts: ops }, amount, ...peerOf(setting, 'predict') },
     {
       name: `train ${nameOf(setting)}`,
-      setup: () => trainingStep(setting),
+      setup: () => stepOf(setting),
       work: { parts: trainingOps(ops) },
       amount,
       ...peerOf(setting, 'train'),
@@ -146,7 +124,7 @@ function figures(setting: Setting): FigureCase[] {
       setThreads(1);
       memory.trim();
       const before = memory.stats().liveBytes;
-      profile = profileOps(mode === 'predict' ? prediction(setting) : trainingStep(setting));
+      profile = profileOps(mode === 'predict' ? prediction(setting) : stepOf(setting));
       peak = memory.stats().peakBytes - before;
       setThreads(threads);
       return profile;

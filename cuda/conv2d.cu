@@ -138,7 +138,7 @@ void image_to_grid(Call& call, const ConvGeometry& g, const float* image, const 
   if (count == 0) return;
   const int64_t k = g.kernel_height * g.kernel_width * g.image_channels;
   const Plan plan =
-      plan_product(targets, g.grid_channels, k, g.groups, aligned_16(image) && aligned_16(weight) && g.image_channels % 4 == 0);
+      plan_product(targets, g.grid_channels, k, g.groups, on_16_bytes(image) && on_16_bytes(weight) && g.image_channels % 4 == 0);
   float* out = plan.parts > 1 ? call.scratch<float>(plan.parts * count) : grid;
   const Conv p{grid_gather(g, image),
                TargetPlaces{true, 0, 1, 0, 1, 0, 0, Divisor(), Divisor()},
@@ -154,8 +154,8 @@ void image_to_grid(Call& call, const ConvGeometry& g, const float* image, const 
                int(plan.part),
                0,
                0,
-               aligned_16(weight) && k % 4 == 0,
-               aligned_16(out) && g.grid_channels % 4 == 0,
+               on_16_bytes(weight) && k % 4 == 0,
+               on_16_bytes(out) && g.grid_channels % 4 == 0,
                plan.parts > 1 ? nullptr : bias};
   launch_conv<true>(call, p, plan, g.groups);
   if (plan.parts > 1)
@@ -175,7 +175,7 @@ void grid_to_image(Call& call, const ConvGeometry& g, const float* grid, const f
   const int64_t most_k = taps_y * taps_x * g.grid_channels;
   const int64_t targets = g.batch * ceil_div(g.image_height, phases_y) * ceil_div(g.image_width, phases_x);
   const Plan plan = plan_product(targets, g.image_channels, most_k, g.groups,
-                                 aligned_16(grid) && aligned_16(weight) && g.grid_channels % 4 == 0 && g.image_channels % 4 == 0);
+                                 on_16_bytes(grid) && on_16_bytes(weight) && g.grid_channels % 4 == 0 && g.image_channels % 4 == 0);
   float* out = plan.parts > 1 ? call.scratch<float>(plan.parts * count) : image;
   for (int64_t y = 0; y < phases_y; ++y) {
     for (int64_t x = 0; x < phases_x; ++x) {
@@ -192,7 +192,7 @@ void grid_to_image(Call& call, const ConvGeometry& g, const float* grid, const f
                                int(cols.tap_step),
                                Divisor(g.grid_channels),
                                Divisor(cols.taps),
-                               aligned_16(weight) && g.image_channels % 4 == 0};
+                               on_16_bytes(weight) && g.image_channels % 4 == 0};
       const bool all = phases_y == 1 && phases_x == 1 && g.stride_y == 1 && g.stride_x == 1;
       const Conv p{Gather(grid, g.groups, g.grid_channels, rows, cols, g.grid_height, g.grid_width),
                    TargetPlaces{all, int(rows.first), int(rows.step), int(cols.first), int(cols.step), int(g.image_height),
@@ -210,7 +210,7 @@ void grid_to_image(Call& call, const ConvGeometry& g, const float* grid, const f
                    0,
                    0,
                    false,
-                   aligned_16(out) && g.image_channels % 4 == 0,
+                   on_16_bytes(out) && g.image_channels % 4 == 0,
                    plan.parts > 1 ? nullptr : bias};
       launch_conv<false>(call, p, plan, g.groups);
     }
@@ -226,7 +226,7 @@ void conv_weight_gradient(Call& call, const ConvGeometry& g, const float* image,
   if (count == 0) return;
   const int64_t pixels = g.batch * g.grid_height * g.grid_width;
   const Plan plan = plan_product(g.grid_channels, columns, pixels, g.groups,
-                                 aligned_16(image) && aligned_16(grid) && g.grid_channels % 4 == 0 && g.image_channels % 4 == 0);
+                                 on_16_bytes(image) && on_16_bytes(grid) && g.grid_channels % 4 == 0 && g.image_channels % 4 == 0);
   float* out = plan.parts > 1 ? call.scratch<float>(plan.parts * count) : dweight;
   for (int64_t group = 0; group < g.groups; group += kMostGroups) {
     with_conv_tile(plan.kind, [&]<class T>() {
@@ -243,8 +243,8 @@ void conv_weight_gradient(Call& call, const ConvGeometry& g, const float* image,
                              int(plan.part),
                              tiles_m,
                              tiles_n,
-                             aligned_16(grid) && g.grid_channels % 4 == 0,
-                             aligned_16(out) && columns % 4 == 0};
+                             on_16_bytes(grid) && g.grid_channels % 4 == 0,
+                             on_16_bytes(out) && columns % 4 == 0};
       const dim3 blocks(unsigned(tiles_m) * unsigned(tiles_n), unsigned(std::min(g.groups - group, kMostGroups)), unsigned(plan.parts));
       with_precision([&]<MatmulPrecision precision>() { call.launch({blocks, T::threads}, weight_gradient_kernel<T, precision>, p); });
     });

@@ -52,7 +52,7 @@ struct Gather {
         rows(rows, height),
         cols(cols, width),
         by_channels(channels),
-        vector(aligned_16(source) && channels % 4 == 0) {}
+        vector(on_16_bytes(source) && channels % 4 == 0) {}
 
   // Where a target's taps begin.
   struct Place {

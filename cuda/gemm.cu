@@ -68,8 +68,8 @@ void gemm(const GemmParams& p) {
   q.a_ld = p.transpose_a ? p.m : p.k, q.b_ld = p.transpose_b ? p.k : p.n;
   q.a_apart = p.a_batch == 1 ? 0 : p.m * p.k, q.b_apart = p.b_batch == 1 ? 0 : p.k * p.n, q.c_apart = p.m * p.n;
   q.a_along_k = !p.transpose_a, q.b_along_k = p.transpose_b;
-  q.a_vector = aligned_16(q.a) && q.a_ld % 4 == 0;
-  q.b_vector = aligned_16(q.b) && q.b_ld % 4 == 0;
+  q.a_vector = on_16_bytes(q.a) && q.a_ld % 4 == 0;
+  q.b_vector = on_16_bytes(q.b) && q.b_ld % 4 == 0;
 
   const Plan plan = plan_product(p.m, p.n, p.k, p.batch, q.a_vector && q.b_vector);
   q.part = plan.part, q.tiles_m = int(plan.tiles_m), q.tiles_n = int(plan.tiles_n);
@@ -80,7 +80,7 @@ void gemm(const GemmParams& p) {
   } else {
     q.c = c, q.pre = pre, q.finish = finish;
   }
-  q.c_vector = aligned_16(q.c) && aligned_16(q.pre) && p.n % 4 == 0;
+  q.c_vector = on_16_bytes(q.c) && on_16_bytes(q.pre) && p.n % 4 == 0;
   constexpr int64_t kMostRows = 65535;  // of a grid
   for (int64_t entry = 0; entry < p.batch; entry += kMostRows) {
     Product some = q;

@@ -5,6 +5,7 @@
 
 #include "call.cuh"
 #include "gemm_tile.cuh"
+#include "quads.cuh"
 
 namespace uam::cuda {
 
@@ -56,8 +57,6 @@ inline Plan plan_product(int64_t m, int64_t n, int64_t k, int64_t copies, bool v
     throw KernelError("UAM_ARGUMENT", "the matrices are too large for one product");
   return plan;
 }
-
-inline bool aligned_16(const void* at) { return reinterpret_cast<uintptr_t>(at) % 16 == 0; }
 
 // c[i] = the finished sum over parts of partial[part * count + i]; the column of i is i % n.
 __global__ void sum_parts_kernel(const float* partial, int64_t parts, int64_t count, int64_t n, Finish finish, float* c, float* pre);

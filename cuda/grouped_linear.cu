@@ -82,9 +82,9 @@ unsigned blocks_of(int64_t count) {
 // y = x weight^T (along_k) or x weight, group by group.
 void multiply_rows(Call& call, Rows p, const Offsets& offsets, int64_t rows) {
   if (p.k > int64_t(1) << 30) throw KernelError("UAM_ARGUMENT", "the matrices are too large for one product");
-  p.x_vector = aligned_16(p.x) && p.k % 4 == 0;
-  p.weight_vector = aligned_16(p.weight) && (p.along_k ? p.k : p.n) % 4 == 0;
-  p.y_vector = aligned_16(p.y) && aligned_16(p.pre) && p.n % 4 == 0;
+  p.x_vector = on_16_bytes(p.x) && p.k % 4 == 0;
+  p.weight_vector = on_16_bytes(p.weight) && (p.along_k ? p.k : p.n) % 4 == 0;
+  p.y_vector = on_16_bytes(p.y) && on_16_bytes(p.pre) && p.n % 4 == 0;
   // as if all groups were of their mean length, without parts of k
   const int64_t mean = ceil_div(rows, std::max<int64_t>(offsets.sequences(), 1));
   const Plan plan =
@@ -103,8 +103,8 @@ void multiply_rows(Call& call, Rows p, const Offsets& offsets, int64_t rows) {
 // d_weight[g] = d_pre^T x over the rows of group g
 void multiply_weights(Call& call, Weights p, const Offsets& offsets, int64_t rows, float* d_weight) {
   const int64_t count = p.m * p.n, groups = offsets.sequences();
-  p.d_pre_vector = aligned_16(p.d_pre) && p.m % 4 == 0;
-  p.x_vector = aligned_16(p.x) && p.n % 4 == 0;
+  p.d_pre_vector = on_16_bytes(p.d_pre) && p.m % 4 == 0;
+  p.x_vector = on_16_bytes(p.x) && p.n % 4 == 0;
   if (groups * count == 0) return;
   const Plan plan = plan_product(p.m, p.n, ceil_div(rows, groups), groups, p.d_pre_vector && p.x_vector);
   // Pieces as long as the mean group's parts; a long group has more of them.

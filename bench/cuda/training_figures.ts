@@ -1,10 +1,11 @@
 // A step of training of UAM-B on the card: forward, backward, AdamW. Beside the step itself: how many kernels it calls, and the same calls
 // one after another without the JavaScript between them, whose absence tells how long the card waits for it.
 import { CellClassifier, classifierConfig } from '../../src/heads/cell_classifier.js';
-import { adamwState, adamwStep, backward, crossEntropy, scope, synchronize, Tensor } from '../../src/index.js';
+import { crossEntropy, scope, synchronize, Tensor } from '../../src/index.js';
 import { setMatmulPrecision } from '../../src/native/device.js';
 import { random } from '../passes.js';
 import type { UamShape } from '../peer_shapes.js';
+import { trainingStep } from '../training_step.js';
 import { callAgain, capturedCalls, type Precision, releaseHeld, timed } from './case.js';
 import type { Figure } from './table.js';
 
@@ -19,7 +20,7 @@ interface Step {
 }
 
 /** A function that takes one step of training on the card. */
-function trainingStep({ kind, cells, size }: Step): () => void {
+function stepOnCard({ kind, cells, size }: Step): () => void {
   const config = classifierConfig({ features: FEATURES, classes: 2, tokens: { kind }, backbone: { size } });
   const model = new CellClassifier(config, 1).to('cuda').train();
   const tiles = Int32Array.from({ length: TILES + 1 }, (_, tile) => Math.round((tile * cells) / TILES));
@@ -31,17 +32,7 @@ function trainingStep({ kind, cells, size }: Step): () => void {
     [cells],
     'cuda',
   );
-  const parameters = model.parameters();
-  const state = adamwState(parameters);
-  let step = 0;
-  return () =>
-    scope(() => {
-      const { logits } = model.forward(batch, { at: { seed: 1, step: step++ } });
-      backward(crossEntropy(logits, target));
-      const gradients = parameters.map(({ grad }) => grad);
-      adamwStep(parameters, gradients, state, { learningRate: 1e-4, clipNorm: 1 });
-      model.zeroGrad();
-    });
+  return trainingStep(model, batch, target);
 }
 
 /** The loss before any training, which must be the CPU's. */
@@ -82,7 +73,7 @@ export function* trainingFigures(tiny: boolean, milliseconds: number): Generator
   for (const step of steps) {
     for (const precision of precisions) {
       setMatmulPrecision(precision);
-      const run = trainingStep(step);
+      const run = stepOnCard(step);
       const { median, best, samples } = timed(run, milliseconds);
       const calls = capturedCalls(run);
       synchronize();

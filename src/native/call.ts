@@ -1,7 +1,8 @@
-import { UamError, type UamErrorCode } from '../errors.js';
+import { UamError } from '../errors.js';
 import { currentBackend, type Device, kernelTable } from './device.js';
 import { DeviceArray } from './device_array.js';
 import type { KernelTable } from './load.js';
+import { toUamError } from './native_error.js';
 
 export interface AsyncOptions {
   /** Ends the call between two blocks of work; the promise then rejects with `UAM_ABORTED` and the outputs are undefined. */
@@ -24,13 +25,6 @@ export interface Kernel<P extends object> {
   async(params: P, options?: HostOptions): Promise<void>;
   readonly kernelName: string;
   readonly reference: (params: P) => void;
-}
-
-function toUamError(error: unknown): unknown {
-  const { code, message } = (error ?? {}) as { code?: string; message?: string };
-  return typeof code === 'string' && code.startsWith('UAM_')
-    ? new UamError(code as UamErrorCode, message ?? code, { cause: error })
-    : error;
 }
 
 /** Native kernels are float32; float64 arrays go to the reference, which is how gradients are checked. */

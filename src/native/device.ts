@@ -1,5 +1,6 @@
-import { UamError, type UamErrorCode } from '../errors.js';
+import { UamError } from '../errors.js';
 import { type Addon, type CudaCard, type KernelTable, type Loaded, loadAddon } from './load.js';
+import { toUamError } from './native_error.js';
 
 /** Where tensors live. */
 export type Device = 'cpu' | 'cuda';
@@ -200,8 +201,7 @@ export function synchronize(): void {
   try {
     deviceFunctions().wait();
   } catch (error) {
-    const { code, message } = error as { code?: string; message: string };
-    throw code?.startsWith('UAM_') ? new UamError(code as UamErrorCode, message, { cause: error }) : error;
+    throw toUamError(error);
   }
 }
 

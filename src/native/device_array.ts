@@ -1,5 +1,5 @@
-import { UamError, type UamErrorCode } from '../errors.js';
 import { deviceFunctions } from './device.js';
+import { toUamError } from './native_error.js';
 
 /** What arrays on a card may hold. */
 export type DeviceDtype = 'float32' | 'int32' | 'uint8';
@@ -10,14 +10,8 @@ function ask<T>(body: (device: ReturnType<typeof deviceFunctions>) => T): T {
   try {
     return body(deviceFunctions());
   } catch (error) {
-    throw asUamError(error);
+    throw toUamError(error);
   }
-}
-
-function asUamError(error: unknown): unknown {
-  const { code, message } = (error ?? {}) as { code?: string; message?: string };
-  if (error instanceof UamError || !code?.startsWith('UAM_')) return error;
-  return new UamError(code as UamErrorCode, message ?? code, { cause: error });
 }
 
 /**
@@ -84,7 +78,7 @@ export class DeviceArray {
     try {
       await ask((device) => device.downloadLater(this.#handle, target));
     } catch (error) {
-      throw asUamError(error);
+      throw toUamError(error);
     }
   }
 
